@@ -1,0 +1,163 @@
+"""A student on disk: one safetensors file with the weights, the reduction of its space and its measured accuracies.
+
+Tensors: `student.<name>` (see layout.py), `space.rotation` (dim, dim) float32, rows are the principal directions of
+the shared space by falling variance, `space.order` (dim,) int32, entries by falling mean magnitude, and
+`text.projection` (dim, text) float32, which maps the text tower's embedding into the space. The header holds strings:
+format, arch, dim, frontend, teacher, default_r, reduction, card.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyclap_edge.errors import CorruptFile, TinyclapError, UsageError
+from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.students.layout import tensor_shapes
+from tinyclap_edge.students.phinet_config import PhiNetConfig, parse_arch
+
+FORMAT = "tinyclap-student/1"
+REDUCTIONS = ("rotate", "prune")
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class StudentFile:
+    """A trained student as arrays: everything that export needs, without torch."""
+
+    name: str
+    arch: str
+    dim: int
+    frontend: FrontendSpec
+    tensors: dict[str, np.ndarray]  # as layout.tensor_shapes, float32
+    rotation: np.ndarray  # (dim, dim) float32
+    order: np.ndarray  # (dim,) int32
+    text_projection: np.ndarray  # (dim, text dim) float32
+    teacher: str = "reference"
+    default_r: int = 64
+    reduction: str = "rotate"
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> PhiNetConfig:
+        """The parsed architecture."""
+        return parse_arch(self.arch)
+
+
+def write_student(path: Path, student: StudentFile) -> None:
+    """Write atomically; the same student gives the same bytes."""
+    from safetensors.numpy import save
+
+    arrays = {f"student.{k}": np.ascontiguousarray(v, np.float32) for k, v in student.tensors.items()}
+    arrays["space.rotation"] = np.ascontiguousarray(student.rotation, np.float32)
+    arrays["space.order"] = np.ascontiguousarray(student.order, np.int32)
+    arrays["text.projection"] = np.ascontiguousarray(student.text_projection, np.float32)
+    header = {
+        "about": json.dumps(
+            {
+                "format": FORMAT,
+                "arch": student.arch,
+                "dim": student.dim,
+                "frontend": student.frontend.to_dict(),
+                "teacher": student.teacher,
+                "default_r": student.default_r,
+                "reduction": student.reduction,
+                "card": student.card,
+            },
+            sort_keys=True,
+        )
+    }
+    # safetensors writes a header of several keys in no fixed order: one key keeps the bytes reproducible
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(save(arrays, header))
+    os.replace(temporary, path)
+
+
+def read_student(path: Path | str) -> StudentFile:
+    """Read and check every name, shape and value. Raises CorruptFile (7), or UsageError (2) where there is no file."""
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"there is no student file {path}", "`tinyclap-edge students list` shows the built-in ones")
+    try:
+        return _read(path)
+    except CorruptFile:
+        raise
+    except TinyclapError as error:
+        raise CorruptFile(f"{path.name}: {error.fact}", error.hint) from error
+    except Exception as error:  # safetensors and json raise a family of their own; none of them may reach a user
+        raise CorruptFile(
+            f"{path.name} is not a readable student file ({error})",
+            "it may be cut off or of another kind: copy it again, or write it anew with `distill`",
+        ) from error
+
+
+def _read(path: Path) -> StudentFile:
+    from safetensors import safe_open
+
+    if path.stat().st_size > MAX_BYTES:
+        raise CorruptFile(f"{path.name} is larger than {MAX_BYTES >> 20} MiB", "students are a few megabytes")
+    with safe_open(str(path), framework="np") as handle:
+        about = json.loads((handle.metadata() or {}).get("about", "{}"))
+        if about.get("format") != FORMAT:
+            raise CorruptFile(f"{path.name} is a safetensors file, but not of the form {FORMAT}")
+        arrays = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
+    dim, arch = int(about["dim"]), str(about["arch"])
+    if not 1 <= dim <= 4096:
+        raise CorruptFile(f"{path.name}: an embedding of {dim} entries is out of range")
+    wanted = {f"student.{k}": v for k, v in tensor_shapes(parse_arch(arch), dim).items()}
+    wanted |= {"space.rotation": (dim, dim), "space.order": (dim,)}
+    for name, shape in wanted.items():
+        if name not in arrays:
+            raise CorruptFile(f"{path.name} lacks the tensor {name}", f"its header says {arch}")
+        if arrays[name].shape != shape:
+            raise CorruptFile(
+                f"{path.name}: {name} has shape {arrays[name].shape}, {arch} needs {shape}",
+                "the weights belong to another architecture",
+            )
+    projection = arrays.get("text.projection")
+    if projection is None or projection.ndim != 2 or projection.shape[0] != dim:
+        raise CorruptFile(f"{path.name} has no text projection into {dim} dimensions")
+    for name, value in arrays.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise CorruptFile(f"{path.name}: {name} holds NaN or infinity", "the training diverged, or the file is damaged")
+    order = arrays["space.order"]
+    if sorted(order.tolist()) != list(range(dim)):
+        raise CorruptFile(f"{path.name}: space.order is not a permutation of 0..{dim - 1}")
+    default_r, reduction = int(about["default_r"]), str(about["reduction"])
+    if not 1 <= default_r <= dim or reduction not in REDUCTIONS:
+        raise CorruptFile(f"{path.name}: r={default_r} by {reduction!r} is not a reduction of {dim} dimensions")
+    return StudentFile(
+        name=path.stem,
+        arch=arch,
+        dim=dim,
+        frontend=FrontendSpec.from_dict(about["frontend"]),
+        tensors={k.removeprefix("student."): v for k, v in arrays.items() if k.startswith("student.")},
+        rotation=arrays["space.rotation"],
+        order=order,
+        text_projection=projection,
+        teacher=str(about["teacher"]),
+        default_r=default_r,
+        reduction=reduction,
+        card=dict(about["card"]),
+    )
+
+
+def reduce_matrix(student: StudentFile, r: int, reduction: str | None = None) -> np.ndarray:
+    """The (r, dim) float32 matrix that takes an embedding of either side to r dimensions.
+
+    'rotate' keeps the r first principal directions, 'prune' the r entries of largest mean magnitude (tinyCLAP's
+    pruning). One matrix for audio and text, so that cosines stay comparable.
+    """
+    reduction = reduction or student.reduction
+    if reduction not in REDUCTIONS:
+        raise UsageError(f"unknown reduction {reduction!r}", "choose 'rotate' or 'prune'")
+    if not 1 <= r <= student.dim:
+        raise UsageError(f"r={r} is outside 1..{student.dim}", "the reduced size cannot exceed the student's embedding")
+    if reduction == "rotate":
+        return student.rotation[:r].astype(np.float32)
+    return np.eye(student.dim, dtype=np.float32)[np.sort(student.order[:r])]
