@@ -7,18 +7,18 @@ is vectorised: a clip of 2.6 s at 16 kHz should take a few milliseconds.
 from __future__ import annotations
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal
 
 
 def noise(rng: np.random.Generator, samples: int, tilt_db_per_octave: float = 0.0) -> np.ndarray:
     """Gaussian noise of unit deviation with a spectral tilt (-3 dB an octave is pink, -6 brown)."""
-    white = rng.standard_normal(samples).astype(np.float32)
     if tilt_db_per_octave == 0.0:
-        return white
-    spectrum = np.fft.rfft(white)
-    bins = np.maximum(np.arange(spectrum.size), 4)
-    spectrum *= bins ** (tilt_db_per_octave / 6.0206)
-    shaped = np.fft.irfft(spectrum, samples)
+        return rng.standard_normal(samples, dtype=np.float32)
+    length = fft.next_fast_len(samples, real=True)
+    spectrum = fft.rfft(rng.standard_normal(length, dtype=np.float32))
+    bins = np.maximum(np.arange(spectrum.size, dtype=np.float32), 4)
+    spectrum *= bins ** np.float32(tilt_db_per_octave / 6.0206)
+    shaped = fft.irfft(spectrum, length)[:samples]
     return (shaped / (shaped.std() + 1e-9)).astype(np.float32)
 
 
@@ -54,34 +54,47 @@ def modes(
 ) -> np.ndarray:
     """Modal synthesis: a sum of decaying sinusoids. decays_s is the time to fall by 60 dB; modes above 0.48 rate are dropped.
 
-    A decaying sinusoid is the impulse response of a two-pole filter, so one lfilter a mode beats sin() and exp().
+    z**(B i + j) = z**(B i) * z**j, so the whole sum is one small matrix product: thirty modes cost about as much as
+    three calls of sin().
     """
-    impulse = np.zeros(samples, np.float32)
-    impulse[0] = 1.0
-    out = np.zeros(samples, np.float64)
-    for f, d, g, p in zip(frequencies_hz, decays_s, gains, phases, strict=True):
-        if f >= 0.48 * rate or g == 0.0:
-            continue
-        length = min(samples, int(d * rate * 1.2) + 16)
-        pole = np.exp(-6.908 / (d * rate) + 2j * np.pi * f / rate)
-        b = [np.sin(p), np.sin(2 * np.pi * f / rate - p) * abs(pole)]
-        out[:length] += g * signal.lfilter(b, [1.0, -2 * pole.real, abs(pole) ** 2], impulse[:length])
-    return out.astype(np.float32)
+    f = np.asarray(frequencies_hz, np.float64)
+    keep = (f < 0.48 * rate) & (np.asarray(gains) != 0.0)
+    if not keep.any() or samples <= 0:
+        return np.zeros(max(samples, 0), np.float32)
+    log_pole = -6.908 / (np.asarray(decays_s)[keep] * rate) + 2j * np.pi * f[keep] / rate
+    start = np.asarray(gains)[keep] * np.exp(1j * np.asarray(phases)[keep])
+    block = max(16, int(np.sqrt(samples)))
+    rows = -(-samples // block)
+    coarse = (np.exp(np.outer(np.arange(rows) * block, log_pole)) * start).astype(np.complex64)  # (rows, modes)
+    fine = np.exp(np.outer(log_pole, np.arange(block))).astype(np.complex64)  # (modes, block)
+    out = coarse.real @ fine.imag + coarse.imag @ fine.real  # the imaginary part of coarse @ fine
+    return out.reshape(-1)[:samples]
 
 
-def pluck(rng: np.random.Generator, samples: int, rate: int, pitch_hz: float, decay_s: float, bright: float) -> np.ndarray:
+def pluck(
+    rng: np.random.Generator, samples: int, rate: int, pitch_hz: float, decay_s: float, bright: float
+) -> np.ndarray:
     """Karplus-Strong string. bright in 0..1 low-passes the excitation; decay_s is the time to fall by 60 dB."""
     period = rate / pitch_hz
-    whole = int(period - 0.5)
+    whole = max(int(period - 0.5), 1)
     fraction = period - 0.5 - whole  # the averaging filter adds half a sample; linear interpolation adds the rest
-    excitation = np.zeros(samples, np.float32)
-    burst = rng.uniform(-1, 1, whole).astype(np.float32)
-    excitation[: min(whole, samples)] = signal.lfilter([bright], [1.0, bright - 1.0], burst)[:samples]
+    burst = signal.lfilter([bright], [1.0, bright - 1.0], rng.uniform(-1, 1, whole))
+    burst = burst - burst.mean()  # an offset would die away much later than the string
     loss = 10 ** (-3.0 / (decay_s * pitch_hz))
-    feedback = np.zeros(whole + 3)
-    feedback[0] = 1.0
-    feedback[whole : whole + 3] -= loss * 0.5 * np.array([1 - fraction, 1.0, fraction])
-    return signal.lfilter([1.0], feedback, excitation).astype(np.float32)
+    taps = loss * 0.5 * np.array([1 - fraction, 1.0, fraction])
+    if whole < 64:  # a short recursion filter is quicker than many short blocks
+        excitation = np.zeros(samples)
+        excitation[:whole] = burst[:samples]
+        feedback = np.zeros(whole + 3)
+        feedback[0] = 1.0
+        feedback[whole : whole + 3] -= taps
+        return signal.lfilter([1.0], feedback, excitation).astype(np.float32)
+    lead = whole + 2
+    y = np.zeros(lead + samples + whole)
+    y[lead : lead + whole] = burst
+    for at in range(lead + whole, lead + samples, whole):  # one period at a time: it only reads earlier ones
+        y[at : at + whole] = np.convolve(y[at - lead : at], taps, "valid")
+    return y[lead : lead + samples].astype(np.float32)
 
 
 def glide(samples: int, rate: int, frequency_hz: np.ndarray | float) -> np.ndarray:
@@ -125,3 +138,68 @@ def event_times(rng: np.random.Generator, seconds: float, rate_hz: float, jitter
     steps = period * np.maximum(0.2, 1 + jitter * rng.standard_normal(count))
     times = rng.uniform(0, min(period, 0.6)) + np.concatenate([[0.0], np.cumsum(steps[:-1])])
     return times[times < seconds]
+
+
+def onset(rng: np.random.Generator, seconds: float, latest: float = 0.4) -> float:
+    """Start in seconds of a single event: anywhere in the first `latest` of the clip."""
+    return float(rng.uniform(0.0, latest * seconds))
+
+
+def gate(
+    samples: int, rate: int, starts_s: np.ndarray, lengths_s: np.ndarray | float, edge_s: float = 0.004
+) -> np.ndarray:
+    """1 inside the intervals, 0 outside, with linear edges. Intervals must be sorted and must not overlap."""
+    starts = np.asarray(starts_s, np.float64)
+    lengths = np.broadcast_to(np.asarray(lengths_s, np.float64), starts.shape)
+    edge = np.minimum(edge_s, 0.45 * lengths)
+    times = np.stack([starts, starts + edge, starts + lengths - edge, starts + lengths], axis=1).ravel()
+    levels = np.tile([0.0, 1.0, 1.0, 0.0], starts.size)
+    return np.interp(np.arange(samples) / rate, times, levels).astype(np.float32)
+
+
+def drift(rng: np.random.Generator, samples: int, rate: int, changes_hz: float) -> np.ndarray:
+    """A smooth random curve of about unit deviation that turns about `changes_hz` times a second."""
+    at = np.arange(samples, dtype=np.float32) * np.float32(changes_hz / rate) + np.float32(rng.uniform())
+    whole = at.astype(np.int32)
+    fraction = at - whole
+    points = rng.standard_normal(int(whole[-1]) + 2).astype(np.float32)
+    blend = fraction * fraction * (3 - 2 * fraction)
+    return points[whole] + (points[whole + 1] - points[whole]) * blend
+
+
+def impulses(rng: np.random.Generator, samples: int, rate: int, density_hz: float, spread: float = 0.7) -> np.ndarray:
+    """Clicks of one sample at random times, `density_hz` a second, of random sign and log-normal size (at least one)."""
+    count = max(1, rng.poisson(density_hz * samples / rate))
+    out = np.zeros(samples, np.float32)
+    sizes = np.exp(spread * rng.standard_normal(count)) * rng.choice([-1.0, 1.0], count)
+    np.add.at(out, rng.integers(0, samples, count), sizes.astype(np.float32))
+    return out
+
+
+def chirps(
+    samples: int,
+    rate: int,
+    starts_s: np.ndarray,
+    frequencies_hz: np.ndarray,
+    decays_s: np.ndarray,
+    gains: np.ndarray,
+    rise: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """Many short decaying sinusoids at given times; `rise` is the relative rise of frequency over one decay_s.
+
+    A bubble that closes in water is one of these (van den Doel, Physically based models for liquid sounds, 2005).
+    """
+    out = np.zeros(samples, np.float32)
+    if len(starts_s) == 0:
+        return out
+    length = max(8, int(np.max(decays_s) * rate))
+    t = np.arange(length, dtype=np.float32)[None, :] / np.float32(rate)
+    decay = np.asarray(decays_s, np.float32)[:, None]
+    frequency = np.asarray(frequencies_hz, np.float32)[:, None]
+    rise_column = np.broadcast_to(np.asarray(rise, np.float32), (len(starts_s),))[:, None]
+    phase = np.float32(2 * np.pi) * frequency * t * (1 + 0.5 * rise_column * t / decay)
+    grains = np.sin(phase) * np.exp(np.float32(-6.908) * t / decay) * np.asarray(gains, np.float32)[:, None]
+    grains[np.broadcast_to(frequency * (1 + rise_column) > 0.48 * rate, grains.shape)] = 0.0
+    for start, grain in zip((np.asarray(starts_s) * rate).astype(int), grains, strict=True):
+        place(out, grain, int(start))
+    return out
