@@ -1,0 +1,326 @@
+"""boards.yaml -> Board: what a board is made of, read strictly.
+
+A file of boards comes from outside as often as not, so every mapping becomes a typed record: an unknown key, a wrong
+type or an impossible value is refused with file, line and the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tinyclap_edge.errors import UsageError
+from tinyclap_edge.resources import data_file
+
+CORES = (
+    "cortex-m0plus cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55 rv32imc rv32imac xtensa-lx6 xtensa-lx7".split()
+)
+ISA = "thumb thumb2 dsp mve fpv4-sp-d16 fpv5-sp-d16 fpv5-d16 rv32i m a c xtensa fpu-sp mac16 pie".split()
+USES = ("code", "labels", "arena", "data")
+UNICORN_MODELS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32")
+QEMU_MACHINES = ("netduinoplus2", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "virt")
+TIERS = {
+    "A": "emulated: QEMU models this machine",
+    "B": "bare image at the real memory map, on a virtual board",
+    "C": "vendor framework through PlatformIO's registry: linted only",
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """One block of memory. `use` says what the firmware may place there: code, labels, arena, data."""
+
+    name: str
+    kind: str  # "flash" or "ram"
+    address: int
+    size_bytes: int
+    use: tuple[str, ...]
+
+    @property
+    def end(self) -> int:
+        """First address behind the region."""
+        return self.address + self.size_bytes
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Where sound comes from on the board."""
+
+    kind: str  # "i2s", "pdm", "analog" or "feed"
+    rate_hz: int
+    bits: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Serial:
+    """The port a person would use; `usb` is vendor:product in hex, empty where there is none."""
+
+    baud: int
+    usb: str
+    note: str
+
+
+@dataclass(frozen=True)
+class PlatformIO:
+    """The registry platform of the board's vendor framework."""
+
+    platform: str
+    board: str
+    framework: str
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """What can run its firmware here; empty strings where nothing can."""
+
+    unicorn: str
+    qemu: str
+
+
+@dataclass(frozen=True)
+class Power:
+    """Typical active power of the chip."""
+
+    active_mw_per_mhz: float
+    volts: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Time:
+    """Cycles an instruction, to estimate time from counted instructions; low and high bound the error."""
+
+    cycles_per_instruction: float
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board; see the head of boards.yaml for the meaning of each field."""
+
+    name: str
+    title: str
+    core: str
+    isa: tuple[str, ...]
+    fpu: str
+    clock_hz: int
+    regions: tuple[Region, ...]
+    audio: Audio
+    serial: Serial
+    platformio: PlatformIO
+    emulator: Emulator
+    tier: str
+    power: Power
+    time: Time
+
+    @property
+    def arch(self) -> str:
+        """The instruction-set architecture: 'arm', 'riscv' or 'xtensa'."""
+        return {"c": "arm", "r": "riscv", "x": "xtensa"}[self.core[0]]
+
+    @property
+    def emulated(self) -> bool:
+        """Whether some emulator here runs its firmware."""
+        return bool(self.emulator.unicorn or self.emulator.qemu)
+
+    @property
+    def flash(self) -> Region:
+        """The region that code and constants go to."""
+        return next(r for r in self.regions if "code" in r.use)
+
+    def regions_for(self, use: str) -> list[Region]:
+        """Regions that may hold `use`, largest first."""
+        return sorted((r for r in self.regions if use in r.use), key=lambda r: -r.size_bytes)
+
+    def estimate_seconds(self, instructions: int) -> tuple[float, float, float]:
+        """(typical, low, high) seconds for a number of executed instructions: an estimate, by `time`."""
+        per = instructions / self.clock_hz
+        return per * self.time.cycles_per_instruction, per * self.time.low, per * self.time.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for --json."""
+        return asdict(self) | {"arch": self.arch, "emulated": self.emulated}
+
+
+def load_boards(path: Path | str | None = None) -> dict[str, Board]:
+    """Every board of a file (the package's own by default), by name."""
+    path = Path(path) if path else data_file("boards.yaml")
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise UsageError(f"cannot read the board file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError(f"{path.name}{line}: not valid YAML ({getattr(error, 'problem', error)})") from error
+    reader = _Reader(path.name)
+    return {name: reader.board(name, node) for name, (node, _) in reader.mapping(root, "the file").items()}
+
+
+def find_board(name: str, path: Path | str | None = None) -> Board:
+    """The board called `name`; an unknown one is answered with the nearest names."""
+    boards = load_boards(path)
+    if name in boards:
+        return boards[name]
+    near = difflib.get_close_matches(name.lower(), boards, 3, 0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`tinyclap-edge boards` lists them"
+    raise UsageError(f"unknown board {name!r}", hint)
+
+
+class _Reader:
+    """Turns YAML nodes into records, keeping the line of each for its message."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def fail(self, node: yaml.Node | None, fact: str, hint: str = "") -> UsageError:
+        line = f":{node.start_mark.line + 1}" if node is not None else ""
+        return UsageError(f"{self.file}{line}: {fact}", hint)
+
+    def mapping(self, node: yaml.Node | None, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.fail(node, f"{what} must be a mapping of names to values")
+        result: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.fail(key, f"a key of {what} is not a name")
+            if key.value in result:
+                raise self.fail(key, f"{what}: {key.value!r} is given twice")
+            result[key.value] = (value, key)
+        return result
+
+    def fields(self, node: yaml.Node, what: str, names: list[str]) -> dict[str, yaml.Node]:
+        found = self.mapping(node, what)
+        for name, (_, key) in found.items():
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)
+                raise self.fail(key, f"{what}: unknown key {name!r}", hint)
+        for name in names:
+            if name not in found:
+                raise self.fail(node, f"{what}: the key {name!r} is missing")
+        return {name: value for name, (value, _) in found.items()}
+
+    def text(self, node: yaml.Node, what: str, choices: tuple[str, ...] | list[str] = ()) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.fail(node, f"{what} must be a word")
+        if choices and node.value not in choices:
+            near = difflib.get_close_matches(node.value, choices, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "one of: " + ", ".join(c or "''" for c in choices)
+            raise self.fail(node, f"{what}: {node.value!r} is not known", hint)
+        return str(node.value)
+
+    def words(self, node: yaml.Node, what: str, choices: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.fail(node, f"{what} must be a list")
+        return tuple(self.text(item, what, choices) for item in node.value)
+
+    def number(self, node: yaml.Node, what: str, low: float, high: float) -> float:
+        value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.fail(node, f"{what} must be a number")
+        if not low <= value <= high:
+            raise self.fail(node, f"{what}: {value} is outside {low:g}..{high:g}")
+        return value
+
+    def integer(self, node: yaml.Node, what: str, low: int, high: int) -> int:
+        value = self.number(node, what, low, high)
+        if int(value) != value:
+            raise self.fail(node, f"{what} must be a whole number")
+        return int(value)
+
+    def size(self, node: yaml.Node, what: str) -> int:
+        match = re.fullmatch(r"(\d+)\s*(KB|MB)?", str(getattr(node, "value", "")))
+        if not match:
+            raise self.fail(node, f"{what} must be bytes, or a number with KB or MB", "write it like 512KB")
+        value = int(match[1]) << {None: 0, "KB": 10, "MB": 20}[match[2]]
+        if not 1024 <= value <= 1 << 30:
+            raise self.fail(node, f"{what}: {value} bytes is outside 1 KB..1 GB")
+        return value
+
+    def region(self, node: yaml.Node, board: str) -> Region:
+        f = self.fields(node, f"{board}: region", ["name", "kind", "address", "size", "use"])
+        name = self.text(f["name"], f"{board}: region name")
+        what = f"{board}: region {name}"
+        region = Region(
+            name,
+            self.text(f["kind"], what, ("flash", "ram")),
+            self.integer(f["address"], what, 0, 2**32 - 1),
+            self.size(f["size"], what),
+            self.words(f["use"], what, USES),
+        )
+        if region.end > 2**32:
+            raise self.fail(node, f"{what} ends beyond 32 bits of address")
+        if region.kind == "flash" and set(region.use) & {"arena", "data"}:
+            raise self.fail(node, f"{what}: flash cannot hold the arena or data")
+        return region
+
+    def board(self, name: str, node: yaml.Node) -> Board:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise self.fail(node, f"{name!r} is no board name", "lower-case letters, digits and '-'")
+        keys = "title core isa fpu clock_hz regions audio serial platformio emulator tier power time".split()
+        f = self.fields(node, name, keys)
+        if not isinstance(f["regions"], yaml.SequenceNode):
+            raise self.fail(f["regions"], f"{name}: regions must be a list")
+        regions = tuple(self.region(item, name) for item in f["regions"].value)
+        self.check_regions(name, f["regions"], regions)
+        audio = self.fields(f["audio"], f"{name}: audio", ["kind", "rate_hz", "bits", "note"])
+        serial = self.fields(f["serial"], f"{name}: serial", ["baud", "usb", "note"])
+        pio = self.fields(f["platformio"], f"{name}: platformio", ["platform", "board", "framework"])
+        emulator = self.fields(f["emulator"], f"{name}: emulator", ["unicorn", "qemu"])
+        power = self.fields(f["power"], f"{name}: power", ["active_mw_per_mhz", "volts", "source"])
+        time = self.fields(f["time"], f"{name}: time", ["cycles_per_instruction", "low", "high", "source"])
+        cpi, low, high = (self.number(time[k], f"{name}: {k}", 0.1, 20) for k in list(time)[:3])
+        if not low <= cpi <= high:
+            raise self.fail(f["time"], f"{name}: cycles_per_instruction {cpi:g} is outside its own bounds {low:g}..{high:g}")
+        return Board(
+            name=name,
+            title=self.text(f["title"], f"{name}: title"),
+            core=self.text(f["core"], f"{name}: core", CORES),
+            isa=self.words(f["isa"], f"{name}: isa", ISA),
+            fpu=self.text(f["fpu"], f"{name}: fpu", ("none", "single", "double")),
+            clock_hz=self.integer(f["clock_hz"], f"{name}: clock_hz", 1_000_000, 2_000_000_000),
+            regions=regions,
+            audio=Audio(
+                self.text(audio["kind"], f"{name}: audio", ("i2s", "pdm", "analog", "feed")),
+                self.integer(audio["rate_hz"], f"{name}: audio rate", 8000, 192000),
+                self.integer(audio["bits"], f"{name}: audio bits", 8, 32),
+                self.text(audio["note"], f"{name}: audio note"),
+            ),
+            serial=Serial(
+                self.integer(serial["baud"], f"{name}: baud", 300, 12_000_000),
+                self.text(serial["usb"], f"{name}: usb"),
+                self.text(serial["note"], f"{name}: serial note"),
+            ),
+            platformio=PlatformIO(*(self.text(pio[k], f"{name}: {k}") for k in ("platform", "board", "framework"))),
+            emulator=Emulator(
+                self.text(emulator["unicorn"], f"{name}: unicorn", ("", *UNICORN_MODELS)),
+                self.text(emulator["qemu"], f"{name}: qemu", ("", *QEMU_MACHINES)),
+            ),
+            tier=self.text(f["tier"], f"{name}: tier", tuple(TIERS)),
+            power=Power(
+                self.number(power["active_mw_per_mhz"], f"{name}: power", 0, 100),
+                self.number(power["volts"], f"{name}: volts", 0, 24),
+                self.text(power["source"], f"{name}: power source"),
+            ),
+            time=Time(cpi, low, high, self.text(time["source"], f"{name}: time source")),
+        )
+
+    def check_regions(self, name: str, node: yaml.Node, regions: tuple[Region, ...]) -> None:
+        by_address = sorted(regions, key=lambda r: r.address)
+        for a, b in zip(by_address, by_address[1:], strict=False):
+            if a.end > b.address:
+                raise self.fail(node, f"{name}: regions {a.name} and {b.name} overlap")
+        if len({r.name for r in regions}) != len(regions):
+            raise self.fail(node, f"{name}: two regions have the same name")
+        for use in ("code", "arena", "data"):
+            if not any(use in r.use for r in regions):
+                raise self.fail(node, f"{name}: no region may hold {use!r}", "give one of them that use")

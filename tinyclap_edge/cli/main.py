@@ -1,0 +1,81 @@
+"""The command line: a dispatch table, one verb a file.
+
+A verb's module is imported when it runs, so that `--help` answers at once. Whatever a verb raises ends here: one
+sentence, one hint, one exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from tinyclap_edge import __version__
+from tinyclap_edge.cli.output import fail_in_words
+
+VERBS = {
+    "boards": "List the boards, or show one: memory, audio, emulator, tier.",
+    "doctor": "Check tools and packages; print the line that installs what is missing.",
+    "demo": "The whole path once: export, build, emulate, rank, report.",
+    "export": "Write encoder, labels, C library and firmware project for a board.",
+    "build": "Build an exported firmware project with PlatformIO.",
+    "classify": "Rank the labels for sound files on a target.",
+    "bench": "Measure instructions, memory, flash and drift of an export.",
+    "labels": "Encode label packs, or show one.",
+    "students": "List the built-in students, or show what an architecture costs.",
+    "reference": "Remake the reference teacher and students from procedural sounds.",
+}
+
+
+class Verbs(click.Group):
+    """Looks a verb up in VERBS and imports its module on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command object of tinyclap_edge.cli.<verb>."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"tinyclap_edge.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Short help without importing any verb."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest verbs for a misspelt one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, 2)
+            ctx.fail(f"no command {args[0]!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tinyclap-edge")
+def main() -> None:
+    """Zero-shot sound recognition on microcontrollers: name sounds in words, get firmware that hears them."""
+
+
+def run() -> None:
+    """Entry point: never a traceback unless --debug is given."""
+    try:
+        code = main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(fail_in_words(error))
