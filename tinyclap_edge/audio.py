@@ -1,0 +1,110 @@
+"""Sound files -> mono int16 PCM at the front end's rate, and PCM -> windows.
+
+libsndfile reads the formats, soxr resamples. What would silently change the meaning of a recording (a cut-off file,
+NaN samples, nothing but silence of length zero) is refused; what a person would expect to work (stereo, 24 bits,
+8 or 96 kHz) is converted, and said.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.frontend.spec import FrontendSpec
+
+MAX_SECONDS = 4 * 3600
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """pcm: (samples,) int16 at rate_hz; notes: what was converted on the way."""
+
+    path: Path
+    pcm: np.ndarray
+    rate_hz: int
+    notes: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        return self.pcm.size / self.rate_hz
+
+
+def read_audio(path: Path | str, rate_hz: int) -> Recording:
+    """Read any file that libsndfile knows. Raises UsageError (2) for a missing file, CorruptFile (7) for a bad one."""
+    import soundfile
+
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"there is no sound file {path}")
+    if path.stat().st_size == 0:
+        raise CorruptFile(f"{path} is empty (0 bytes)", "record it again")
+    _refuse_cut_off_wav(path)
+    try:
+        info = soundfile.info(str(path))
+        if not MIN_RATE_HZ <= info.samplerate <= MAX_RATE_HZ:
+            raise CorruptFile(f"{path} claims a sample rate of {info.samplerate} Hz", "its header is damaged")
+        if info.frames > MAX_SECONDS * info.samplerate:
+            raise CorruptFile(f"{path} claims {info.frames / info.samplerate / 3600:.1f} hours", "split it into parts")
+        samples, source_rate = soundfile.read(str(path), dtype="float32", always_2d=True)  # (frames, channels)
+    except soundfile.LibsndfileError as error:
+        raise CorruptFile(
+            f"{path} is not a sound file that can be read ({error.error_string.rstrip('.')})",
+            "WAV, FLAC, OGG and MP3 are understood",
+        ) from error
+    if samples.size == 0:
+        raise CorruptFile(f"{path} holds no samples", "record it again")
+    if not np.isfinite(samples).all():
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise CorruptFile(f"{path} holds {bad} samples that are NaN or infinite", "write it again as 16-bit PCM")
+    notes = []
+    if samples.shape[1] > 1:
+        notes.append(f"{samples.shape[1]} channels averaged to one")
+    mono = samples.mean(axis=1)
+    if source_rate != rate_hz:
+        import soxr
+
+        notes.append(f"resampled from {source_rate} to {rate_hz} Hz")
+        if source_rate < rate_hz:
+            notes.append(f"nothing above {source_rate // 2} Hz is in it")
+        mono = soxr.resample(mono, source_rate, rate_hz, quality="HQ")
+    scaled = np.rint(np.clip(mono.astype(np.float64), -1.0, 32767 / 32768) * 32768)
+    return Recording(path, scaled.astype(np.int16), rate_hz, tuple(notes))
+
+
+def window_starts(samples: int, spec: FrontendSpec, hop_frames: int) -> list[int]:
+    """First sample of each full window; a recording shorter than one window still gives one."""
+    extra = samples - spec.window_total_samples
+    return list(range(0, max(extra, 0) + 1, hop_frames * spec.hop_samples))
+
+
+def padded(pcm: np.ndarray, spec: FrontendSpec, hop_frames: int) -> np.ndarray:
+    """`pcm` with silence appended until the last hop fills a window, so that no sound at the end is lost."""
+    hop = hop_frames * spec.hop_samples
+    extra = max(pcm.size - spec.window_total_samples, 0)
+    total = spec.window_total_samples + -(-extra // hop) * hop
+    return np.concatenate([pcm, np.zeros(total - pcm.size, np.int16)])
+
+
+def _refuse_cut_off_wav(path: Path) -> None:
+    """A RIFF file whose data chunk promises more bytes than follow was cut off; libsndfile would read on silently."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        if file.read(4) not in (b"RIFF", b"RF64"):
+            return
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, length = head[:4], struct.unpack("<I", head[4:])[0]
+            if name == b"data":
+                here = file.tell()
+                if length not in (0, 0xFFFFFFFF) and here + length > size:
+                    raise CorruptFile(
+                        f"{path} is cut off: its header promises {length} bytes of sound, {size - here} follow",
+                        "copy it again",
+                    )
+                return
+            file.seek(length + length % 2, 1)

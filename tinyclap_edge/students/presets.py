@@ -1,0 +1,91 @@
+"""The students that ship with the package: distilled from the reference teacher, one a class of boards."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.errors import UsageError
+from tinyclap_edge.students.file import StudentFile, read_student
+from tinyclap_edge.students.phinet_cost import phinet_cost
+
+MODELS = Path(__file__).resolve().parents[1] / "models" / "reference"
+
+# Smallest contiguous RAM that the layer-by-layer plan of each needs, with room for stack, audio and log-mel buffers.
+MADE_FOR = {
+    "small": "Cortex-M4 class, 256 KB of RAM",
+    "medium": "ESP32 class, 320 KB of RAM",
+    "large": "STM32H7 class, 512 KB of RAM",
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One shipped student, with what it costs and what it reaches."""
+
+    name: str
+    made_for: str
+    arch: str
+    params: int
+    macs: int
+    peak_elements: int
+    default_r: int
+    accuracy_text: str
+    gap_text: str
+    card: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def presets() -> list[Preset]:
+    """Every shipped student, smallest first."""
+    return [_preset(read_student(MODELS / f"{name}.safetensors")) for name in MADE_FOR]
+
+
+def find_student(name: str) -> StudentFile:
+    """A shipped student by name, or a student file by path."""
+    if name in MADE_FOR:
+        return read_student(MODELS / f"{name}.safetensors")
+    if name.endswith(".safetensors") or "/" in name:
+        return read_student(name)
+    near = difflib.get_close_matches(name, MADE_FOR, 1)
+    raise UsageError(
+        f"unknown student {name!r}",
+        f"did you mean {near[0]!r}?" if near else "built in: " + ", ".join(MADE_FOR) + "; or give a .safetensors file",
+    )
+
+
+def student_for(board: Board) -> StudentFile:
+    """The largest shipped student whose working memory fits the board's largest arena region."""
+    room = board.regions_for("arena")[0].size_bytes
+    if "data" in board.regions_for("arena")[0].use:
+        room -= 48 << 10  # stack, audio and log-mel buffers share the region
+    fitting = [p for p in presets() if p.peak_elements <= room]
+    return find_student((fitting or presets()[:1])[-1].name)
+
+
+def _preset(student: StudentFile) -> Preset:
+    spec = student.frontend
+    cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), student.dim)
+    seen = student.card.get("seen", {})
+    text = "not measured"
+    if seen:
+        low, high = (100 * seen[k] for k in ("low", "high"))
+        text = f"{100 * seen['accuracy']:.1f} % [{low:.1f}, {high:.1f}], n={seen['n']}"
+    kept = student.card.get("kept")
+    return Preset(
+        student.name,
+        MADE_FOR.get(student.name, ""),
+        student.arch,
+        cost.params,
+        cost.macs,
+        cost.peak_elements,
+        student.default_r,
+        text,
+        f"{100 * kept:.1f} %" if kept else "",
+        student.card,
+    )
