@@ -46,7 +46,9 @@ def resonate(x: np.ndarray, rate: int, centre_hz: float, bandwidth_hz: float) ->
     radius = np.exp(-np.pi * bandwidth_hz / rate)
     angle = 2 * np.pi * min(centre_hz, 0.48 * rate) / rate
     gain = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
-    return signal.lfilter([gain], [1.0, -2 * radius * np.cos(angle), radius**2], x).astype(np.float32)
+    # 1e-30 keeps the decay behind a sparse input out of the denormals, which cost four times as much.
+    quiet = np.asarray(x) + np.float32(1e-30)
+    return signal.lfilter([gain], [1.0, -2 * radius * np.cos(angle), radius**2], quiet).astype(np.float32)
 
 
 def modes(
@@ -106,12 +108,17 @@ def glide(samples: int, rate: int, frequency_hz: np.ndarray | float) -> np.ndarr
 def harmonics(phase: np.ndarray, rate: int, top_hz: float, gains: np.ndarray) -> np.ndarray:
     """Sum of sin(k phase) * gains[k-1], k = 1.. while k * top_hz stays below 0.48 rate (Clenshaw recurrence: one sine)."""
     count = int(min(len(gains), max(1, 0.48 * rate // max(top_hz, 1.0))))
-    cosine2 = 2 * np.cos(phase)
-    b1 = np.zeros_like(phase)
-    b2 = np.zeros_like(phase)
-    for g in gains[:count][::-1]:
-        b1, b2 = g + cosine2 * b1 - b2, b1
-    return (b1 * np.sin(phase)).astype(np.float32)
+    wrapped = np.remainder(phase, 2 * np.pi).astype(np.float32)  # float32: the error stays below -90 dB at 30 harmonics
+    cosine2 = 2 * np.cos(wrapped)
+    b1 = np.zeros_like(wrapped)
+    b2 = np.zeros_like(wrapped)
+    scratch = np.empty_like(wrapped)
+    for g in np.asarray(gains[:count], np.float32)[::-1]:
+        np.multiply(cosine2, b1, out=scratch)
+        scratch -= b2
+        scratch += g
+        b1, b2, scratch = scratch, b1, b2
+    return b1 * np.sin(wrapped)
 
 
 def envelope(samples: int, rate: int, attack_s: float, release_s: float) -> np.ndarray:
@@ -159,12 +166,14 @@ def gate(
 
 def drift(rng: np.random.Generator, samples: int, rate: int, changes_hz: float) -> np.ndarray:
     """A smooth random curve of about unit deviation that turns about `changes_hz` times a second."""
-    at = np.arange(samples, dtype=np.float32) * np.float32(changes_hz / rate) + np.float32(rng.uniform())
-    whole = at.astype(np.int32)
+    step = max(1, min(64, int(rate / (20 * changes_hz))))  # the curve is slow: a coarse one, then straight lines
+    at = np.arange(0, samples + step, step) * (changes_hz / rate) + rng.uniform()
+    whole = at.astype(np.int64)
     fraction = at - whole
-    points = rng.standard_normal(int(whole[-1]) + 2).astype(np.float32)
+    points = rng.standard_normal(int(whole[-1]) + 2)
     blend = fraction * fraction * (3 - 2 * fraction)
-    return points[whole] + (points[whole + 1] - points[whole]) * blend
+    coarse = points[whole] + (points[whole + 1] - points[whole]) * blend
+    return np.interp(np.arange(samples), np.arange(at.size) * step, coarse).astype(np.float32)
 
 
 def impulses(rng: np.random.Generator, samples: int, rate: int, density_hz: float, spread: float = 0.7) -> np.ndarray:
