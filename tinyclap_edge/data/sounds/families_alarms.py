@@ -114,7 +114,10 @@ def police_siren(rng: Generator, rate: int, seconds: float) -> Sound:
     gains = k ** -rng.uniform(0.6, 1.5) * np.where(k % 2 == 1, 1.0, rng.uniform(0.2, 1.0))
     audio = dsp.harmonics(dsp.glide(n, rate, frequency), rate, high, gains)
     audio = audio + rng.uniform(0.5, 3) * dsp.resonate(audio, rate, rng.uniform(900, 2000), rng.uniform(300, 1200))
-    return Sound(audio, Traits("tonal", "repeating", float((low + high) / 2), sweeps))
+    middle = (low + high) / 2
+    if sweeps * seconds < 1:  # the clip does not hold one whole sweep
+        return Sound(audio, Traits("tonal", "continuous", middle))
+    return Sound(audio, Traits("tonal", "repeating", middle, sweeps))
 
 
 @family(

@@ -164,4 +164,4 @@ def wind_chimes(rng: Generator, rate: int, seconds: float) -> Sound:
         )
         for at in times[which == tube]:
             dsp.place(audio, tone, int(at * rate), float(np.exp(0.5 * rng.standard_normal())))
-    return Sound(audio, Traits("tonal", "repeating", float(np.median(tubes)), strikes))
+    return Sound(audio, Traits("tonal", "repeating", float(np.median(tubes)), times.size / seconds))

@@ -33,12 +33,12 @@ def _line(
     return starts[keep], lengths[keep], pitches[walk][keep]
 
 
-def _told(texture: str, pitches_hz: np.ndarray, notes_hz: float) -> Traits:
-    """Traits of a line: its median pitch, and single where there is only one note."""
+def _told(texture: str, pitches_hz: np.ndarray, starts_s: np.ndarray) -> Traits:
+    """Traits of a line: its median pitch and the rate that was really played; single where there is only one note."""
     pitch = float(np.median(pitches_hz))
-    if len(pitches_hz) < 2:
+    if len(starts_s) < 2:
         return Traits(texture, "single", pitch)
-    return Traits(texture, "repeating", pitch, notes_hz)
+    return Traits(texture, "repeating", pitch, float((len(starts_s) - 1) / (starts_s[-1] - starts_s[0])))
 
 
 def _strings(
@@ -108,7 +108,7 @@ def guitar(rng: Generator, rate: int, seconds: float) -> Sound:
             samples = int(min(seconds - at, length * rng.uniform(1.0, 1.6)) * rate) + 1
             tone = dsp.pluck(rng, samples, rate, pitch, decay, bright) * _sustained(samples, rate, 0.001, 0.02)
             dsp.place(audio, tone, int(at * rate), rng.uniform(0.6, 1))
-        traits = _told("tonal", pitches, notes)
+        traits = _told("tonal", pitches, starts)
     body = audio + rng.uniform(0.5, 2) * dsp.resonate(audio, rate, rng.uniform(90, 130), 25)
     body = body + rng.uniform(0.3, 1.5) * dsp.resonate(audio, rate, rng.uniform(180, 260), 50)
     return Sound(body.astype(np.float32), traits)
@@ -146,7 +146,7 @@ def harp(rng: Generator, rate: int, seconds: float) -> Sound:
         samples = max(8, int(rate * min(0.75 * length, seconds - at)))
         tone = _strings(rng, samples, rate, [(pitch, length, 1.0)], 2e-5, fall, position, 10)
         dsp.place(audio, tone, int(at * rate), rng.uniform(0.6, 1.0))
-    return Sound(audio, _told("tonal", strings[which], notes))
+    return Sound(audio, _told("tonal", strings[which], times))
 
 
 @family(
@@ -175,7 +175,7 @@ def piano(rng: Generator, rate: int, seconds: float) -> Sound:
         knock = min(samples, int(0.05 * rate))
         tone[:knock] += 0.2 * dsp.noise(rng, knock, -6.0) * dsp.envelope(knock, rate, 0.001, 0.05)
         dsp.place(audio, tone * _sustained(samples, rate, 0.002, 0.04), int(at * rate), rng.uniform(0.5, 1))
-    return Sound(audio, _told("tonal", pitches, notes))
+    return Sound(audio, _told("tonal", pitches, starts))
 
 
 def _frequency(samples: int, rate: int, line: tuple[np.ndarray, np.ndarray, np.ndarray], slide_s: float) -> np.ndarray:
@@ -214,7 +214,7 @@ def violin(rng: Generator, rate: int, seconds: float) -> Sound:
     for centre, width in ((280, 60), (480, 80), (950, 200), (2700, 900)):  # air, wood and bridge
         audio = audio + rng.uniform(0.3, 1.3) * dsp.resonate(bow, rate, centre * rng.uniform(0.9, 1.1), width)
     level = dsp.gate(n, rate, starts, lengths * rng.uniform(0.85, 0.99), rng.uniform(0.03, 0.12))
-    return Sound((audio * (1 + 0.2 * shake) * level).astype(np.float32), _told("tonal", pitches, notes))
+    return Sound((audio * (1 + 0.2 * shake) * level).astype(np.float32), _told("tonal", pitches, starts))
 
 
 @family(
@@ -239,7 +239,7 @@ def flute(rng: Generator, rate: int, seconds: float) -> Sound:
     breath = dsp.bandpass(dsp.noise(rng, n), rate, 0.7 * middle, 6 * middle, 1)
     level = dsp.gate(n, rate, starts, lengths * rng.uniform(0.8, 0.98), rng.uniform(0.02, 0.08))
     audio = (tone + rng.uniform(0.05, 0.3) * breath) * level
-    return Sound(audio.astype(np.float32), _told("tonal", pitches, notes))
+    return Sound(audio.astype(np.float32), _told("tonal", pitches, starts))
 
 
 @family(
@@ -268,7 +268,7 @@ def organ(rng: Generator, rate: int, seconds: float) -> Sound:
         tone = dsp.modes(samples, rate, pipes, np.full(pipes.size, 1e3), gains, rng.uniform(0, 6.28, pipes.size))
         dsp.place(audio, tone * _sustained(samples, rate, attack, 0.05), int(at * rate))
     wind = dsp.bandpass(dsp.noise(rng, n), rate, 800, 4000, 1)
-    return Sound(audio + rng.uniform(0, 0.08) * wind, _told("tonal", pitches, changes))
+    return Sound(audio + rng.uniform(0, 0.08) * wind, _told("tonal", pitches, starts))
 
 
 @family(
@@ -297,7 +297,7 @@ def trumpet(rng: Generator, rate: int, seconds: float) -> Sound:
         blow = level * (1 - swell + swell * np.exp(-3 * t))  # louder is brighter: brass steepens its own wave
         dsp.place(audio, (level * dull * 0.5 + blow * blow * bright).astype(np.float32), int(at * rate))
     formant = dsp.resonate(audio, rate, rng.uniform(1100, 1700), rng.uniform(400, 900))
-    return Sound(audio + rng.uniform(0.5, 2) * formant, _told("tonal", pitches, notes))
+    return Sound(audio + rng.uniform(0.5, 2) * formant, _told("tonal", pitches, starts))
 
 
 @family(
@@ -323,7 +323,7 @@ def xylophone(rng: Generator, rate: int, seconds: float) -> Sound:
         )
         tone[:tap_length] += 0.15 * dsp.noise(rng, tap_length) * dsp.envelope(tap_length, rate, 0.0005, 0.015)
         dsp.place(audio, tone, int(at * rate), rng.uniform(0.6, 1.0))
-    return Sound(audio, _told("tonal", pitches, notes))
+    return Sound(audio, _told("tonal", pitches, starts))
 
 
 def _beats(rng: Generator, seconds: float, beats_hz: float) -> np.ndarray:

@@ -161,7 +161,9 @@ def ocean_waves(rng: Generator, rate: int, seconds: float) -> Sound:
     foam = dsp.bandpass(noise, rate, corner, rng.uniform(3500, 7500), 1)
     audio = deep / (deep.std() + 1e-9) * swell + rng.uniform(0.4, 1.2) * foam / (foam.std() + 1e-9) * swell**2
     audio = audio * np.exp(0.1 * dsp.drift(rng, n, rate, 6))
-    return Sound(audio.astype(np.float32), Traits("noisy", "repeating", corner, waves))
+    whole = waves * seconds >= 1  # does the clip hold one whole wave?
+    traits = Traits("noisy", "repeating", corner, waves) if whole else Traits("noisy", "continuous", corner)
+    return Sound(audio.astype(np.float32), traits)
 
 
 @family(
@@ -183,8 +185,8 @@ def dripping_tap(rng: Generator, rate: int, seconds: float) -> Sound:
     gains = rng.uniform(0.5, 1, times.size)
     audio = dsp.chirps(n, rate, times + 0.012, pitches, np.full(times.size, decay), gains, rng.uniform(0.1, 0.9))
     tick_length = int(0.012 * rate)
+    tick = dsp.highpass(dsp.noise(rng, tick_length), rate, 1500) * dsp.envelope(tick_length, rate, 0.0005, 0.01)
     for at, gain in zip(times, gains, strict=True):  # the drop meets the surface just before its bubble closes
-        tick = dsp.highpass(dsp.noise(rng, tick_length), rate, 1500) * dsp.envelope(tick_length, rate, 0.0005, 0.01)
         dsp.place(audio, tick, int(at * rate), 0.3 * float(gain))
     echo = int(rng.uniform(0.02, 0.06) * rate)
     if echo < n:
