@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.random import Generator
-from scipy import signal
 
 from . import dsp
 from .registry import Sound, Traits, family
@@ -18,11 +17,10 @@ def _strike(
     rng: Generator, samples: int, rate: int, times_s: np.ndarray, tone: np.ndarray, spread: float
 ) -> np.ndarray:
     """One tone struck at many times, each time at another strength."""
-    hits = np.zeros(samples, np.float32)
-    at = (np.asarray(times_s) * rate).astype(int)
-    at = at[(at >= 0) & (at < samples)]
-    hits[at] = np.exp(spread * rng.standard_normal(at.size))
-    return signal.oaconvolve(hits, tone)[:samples].astype(np.float32)
+    out = np.zeros(samples, np.float32)
+    for at in times_s:
+        dsp.place(out, tone, int(at * rate), float(np.exp(spread * rng.standard_normal())))
+    return out
 
 
 @family(

@@ -171,7 +171,7 @@ def piano(rng: Generator, rate: int, seconds: float) -> Sound:
         for ratio in together:
             p = pitch * ratio
             keys += [(p, decay * (260 / p) ** 0.4, 1.0), (p * (1 + detune), decay * 0.6, 0.7)]  # two strings a key
-        tone = _strings(rng, samples, rate, keys, stiffness, fall, position, 18)
+        tone = _strings(rng, samples, rate, keys, stiffness, fall, position, 14)
         knock = min(samples, int(0.05 * rate))
         tone[:knock] += 0.2 * dsp.noise(rng, knock, -6.0) * dsp.envelope(knock, rate, 0.001, 0.05)
         dsp.place(audio, tone * _sustained(samples, rate, 0.002, 0.04), int(at * rate), rng.uniform(0.5, 1))
