@@ -1,0 +1,206 @@
+"""A virtual board in unicorn: the ELF at its real addresses, memory by the board's regions, semihosting answered in memory.
+
+unicorn is GPL-2 and imported only here and in counting.py, when an emulator is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.elf_image import ElfImage, read_elf
+from tinyclap_edge.device.emulator.attribution import phase_map
+from tinyclap_edge.device.emulator.counting import make_counter
+from tinyclap_edge.device.emulator.semihosting import SemihostingFiles
+from tinyclap_edge.device.run_result import RunResult, parse_console
+from tinyclap_edge.errors import DeviceError, DoesNotFit, ToolMissing, UsageError
+
+_PAGE = 0x1000
+_SYSTEM_CONTROL_SPACE = 0xE000E000  # Cortex-M: CPACR is written at reset; unicorn models no device there
+_BKPT_SEMIHOSTING = b"\xab\xbe"
+_RISCV_SEMIHOSTING = bytes.fromhex("1310f001 73001000 13507040")  # slli x0,x0,0x1f; ebreak; srai x0,x0,7
+DEFAULT_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class UnicornTarget:
+    """Runs firmware in unicorn. `count` adds instruction counts; without it a run is about eight times faster."""
+
+    board: Board
+    count: bool = True
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    name: str = "emulator"
+
+    def run(self, elf: Path | str, pcm: np.ndarray) -> RunResult:
+        """One run over int16 PCM (n,). DeviceError when the firmware fails, DoesNotFit when the image leaves the board's memory."""
+        image = read_elf(elf)
+        used = image.bytes_by_region(self.board)
+        files = SemihostingFiles({"pcm.bin": np.ascontiguousarray(pcm, dtype="<i2").tobytes()})
+        started = time.perf_counter()
+        machine = _Machine(self.board, image, files)
+        phases = phase_map(image)
+        counter = make_counter(image, phases) if self.count else None
+        if counter is not None:
+            counter.attach(machine.engine)
+        machine.run(self.timeout_s)
+        seconds = time.perf_counter() - started
+        banner, windows, stack = parse_console(files.console.decode("utf-8", "replace"), files.exit_code)
+        return RunResult(
+            banner=banner,
+            windows=windows,
+            stack_bytes=stack,
+            instructions=phases.instructions(counter.counts()) if counter is not None else None,
+            ram_bytes={r.name: used[r.name] for r in self.board.regions if r.kind == "ram" and r.name in used},
+            engine="unicorn",
+            seconds=seconds,
+        )
+
+
+class _Machine:
+    """One engine with memory mapped and the image loaded."""
+
+    def __init__(self, board: Board, image: ElfImage, files: SemihostingFiles) -> None:
+        try:
+            import unicorn
+        except ImportError as error:
+            raise ToolMissing("the emulator unicorn is not installed", 'pip install "tinyclap-edge[emu]"') from error
+        self.uc: Any = unicorn
+        self.board, self.image, self.files = board, image, files
+        self.trap = ""
+        if not board.emulator.unicorn:
+            raise UsageError(
+                f"unicorn has no model of {board.name} ({board.core})", "`tinyclap-edge boards` lists the emulated ones"
+            )
+        wanted = "riscv" if board.emulator.unicorn == "rv32" else "arm"
+        if image.machine != wanted:
+            raise DoesNotFit(
+                f"the image is for {image.machine}, {board.name} is {board.core}", "build it for this board"
+            )
+        self.engine = self._riscv() if wanted == "riscv" else self._arm()
+        for region in board.regions:
+            start = region.address & -_PAGE
+            self.engine.mem_map(start, -(-(region.end - start) // _PAGE) * _PAGE)
+        for segment in image.segments:
+            self._load(segment.address, segment.data)
+        self.engine.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
+
+    def _arm(self) -> Any:
+        from unicorn import arm_const
+
+        engine = self.uc.Uc(self.uc.UC_ARCH_ARM, self.uc.UC_MODE_THUMB | self.uc.UC_MODE_MCLASS)
+        engine.ctl_set_cpu_model(
+            getattr(arm_const, "UC_CPU_ARM_" + self.board.emulator.unicorn.upper().replace("-", "_"))
+        )
+        engine.mem_map(_SYSTEM_CONTROL_SPACE, _PAGE)
+        return engine
+
+    def _riscv(self) -> Any:
+        from unicorn import riscv_const
+
+        engine = self.uc.Uc(self.uc.UC_ARCH_RISCV, self.uc.UC_MODE_RISCV32)
+        engine.ctl_set_cpu_model(riscv_const.UC_CPU_RISCV32_SIFIVE_E31)  # RV32IMAC: no FPU, as the chip
+        return engine
+
+    def _load(self, address: int, data: bytes) -> None:
+        try:
+            self.engine.mem_write(address, data)
+        except self.uc.UcError as error:
+            raise DoesNotFit(
+                f"the image loads 0x{address:08X}, which is no memory of {self.board.name}", "build it for this board"
+            ) from error
+
+    def run(self, timeout_s: float) -> None:
+        """Runs from reset until the firmware exits."""
+        engine = self.engine
+        begin = self.image.entry
+        if self.image.machine == "arm":
+            from unicorn import arm_const
+
+            table = self.image.symbols.get("tce_vector_table", self.image.segments[0].address)
+            vectors = engine.mem_read(table, 8)
+            engine.reg_write(arm_const.UC_ARM_REG_SP, int.from_bytes(vectors[:4], "little"))
+            begin = int.from_bytes(vectors[4:8], "little") | 1
+        deadline = time.perf_counter() + timeout_s
+        while self.files.exit_code is None and not self.trap:
+            left = deadline - time.perf_counter()
+            if left <= 0:
+                raise DeviceError(
+                    f"the firmware ran longer than {timeout_s:g} s in the emulator",
+                    "give it less audio, or a longer timeout",
+                )
+            try:
+                engine.emu_start(begin, 0xFFFFFFFF, timeout=max(1, int(left * 1e6)))
+            except self.uc.UcError as error:
+                # unicorn gives Arm's BKPT to the interrupt hook, but ends the run at RISC-V's EBREAK
+                if not self._riscv_call():
+                    raise DeviceError(
+                        f"the firmware stopped at 0x{self._pc():08X} in {self._function(self._pc())}: {error}",
+                        "an address outside every region is most often a stack overflow: raise `stack_bytes` of the project",
+                    ) from error
+            begin = self._pc() | (1 if self.image.machine == "arm" else 0)
+        if self.trap:
+            raise DeviceError(self.trap, "build the firmware again for this board")
+
+    def _riscv_call(self) -> bool:
+        """Answers the semihosting call that an EBREAK ended the run for; False when it was something else."""
+        if self.image.machine != "riscv":
+            return False
+        from unicorn import riscv_const as const
+
+        pc = self._pc()
+        try:
+            sequence = bytes(self.engine.mem_read(pc - 4, 12))
+        except self.uc.UcError:
+            return False
+        if sequence != _RISCV_SEMIHOSTING:
+            return False
+        self._answer(const.UC_RISCV_REG_A0, const.UC_RISCV_REG_A1)
+        self.engine.reg_write(const.UC_RISCV_REG_PC, pc + 4)
+        return True
+
+    def _interrupt(self, engine: Any, number: int, _user: Any) -> None:
+        """An exception: Arm's semihosting trap is answered and stepped over, anything else ends the run."""
+        pc = self._pc()
+        if self.image.machine == "arm" and bytes(engine.mem_read(pc, 2)) == _BKPT_SEMIHOSTING:
+            from unicorn import arm_const as const
+
+            self._answer(const.UC_ARM_REG_R0, const.UC_ARM_REG_R1)
+            if self.files.exit_code is None:
+                engine.reg_write(const.UC_ARM_REG_PC, (pc + 2) | 1)
+                return
+        else:
+            self.trap = f"CPU exception {number} at 0x{pc:08X} in {self._function(pc)}"
+        engine.emu_stop()
+
+    def _answer(self, operation: int, argument: int) -> None:
+        engine = self.engine
+        try:
+            result = self.files.call(
+                engine.reg_read(operation),
+                engine.reg_read(argument),
+                lambda address, size: bytes(engine.mem_read(address, size)),
+                lambda address, data: engine.mem_write(address, data),
+            )
+        except self.uc.UcError:
+            self.trap = f"a semihosting call at 0x{self._pc():08X} points outside the memory of {self.board.name}"
+            engine.emu_stop()
+            return
+        engine.reg_write(operation, result & 0xFFFFFFFF)
+
+    def _pc(self) -> int:
+        if self.image.machine == "arm":
+            from unicorn.arm_const import UC_ARM_REG_PC as register
+        else:
+            from unicorn.riscv_const import UC_RISCV_REG_PC as register
+        return int(self.engine.reg_read(register))
+
+    def _function(self, address: int) -> str:
+        for function in self.image.functions:
+            if function.address <= address < function.address + max(function.size, 1):
+                return function.name
+        return "no function"
