@@ -83,7 +83,7 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
         shown.add_column(column, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    width = None if sys.stdout.isatty() else 140
+    width = None if sys.stdout.isatty() else 160
     Console(width=width, highlight=False, markup=False).print(shown)
 
 

@@ -1,0 +1,74 @@
+"""`export`: a student and some words -> everything a board needs, in one directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyclap_edge.cli.output import progress, result, say, table, verb, warn
+
+
+@verb("export")
+@click.option("--board", required=True, help="Board to export for; `tinyclap-edge boards` lists them.")
+@click.option("--labels", "labels", help="Sounds in words, separated by commas.")
+@click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, instead of --labels.")
+@click.option("--student", help="small, medium, large, or a .safetensors file; by default the best that fits.")
+@click.option("--r", type=int, help="Entries of the embedding; by default the student's own choice.")
+@click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="How the space is reduced.")
+@click.option(
+    "--ranges",
+    type=click.Choice(["minmax", "percentile", "mse"]),
+    default="minmax",
+    show_default=True,
+    help="How int8 ranges are chosen from the calibration windows.",
+)
+@click.option("--hop", "hop_s", type=float, default=1.28, show_default=True, help="Seconds between two embeddings.")
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="Directory to write.")
+def command(**options: Any) -> dict[str, Any]:
+    """Write encoder, labels, golden vectors, C library, firmware project and report for a board."""
+    from tinyclap_edge.boards import find_board
+    from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+    from tinyclap_edge.labels.encode import parse_labels
+    from tinyclap_edge.students.presets import find_student, student_for
+
+    board = find_board(options["board"])
+    labels = parse_labels(_label_text(options["labels"], options["labels_file"]))
+    student = find_student(options["student"]) if options["student"] else student_for(board)
+    request = ExportRequest.make(
+        board, student, labels, options["r"], options["reduction"], options["ranges"], options["hop_s"]
+    )
+    with progress(f"exporting {student.name} for {board.name}", ExportRequest.STEPS) as advance:
+        done = export_bundle(request, Path(options["out"]), advance, warn)
+    show_export(done.manifest)
+    say(f"next: tinyclap-edge build {options['out']}  ·  tinyclap-edge classify FILE.wav --bundle {options['out']}")
+    return done.manifest
+
+
+def show_export(manifest: dict[str, Any]) -> None:
+    """The few figures a person wants to see after an export."""
+    encoder, memory = manifest["encoder"], manifest["memory"]
+    result(
+        f"{encoder['student']} → {manifest['board']}: {len(manifest['labels'])} labels, r = {encoder['r']} "
+        f"({encoder['reduction']}), {encoder['macs'] / 1e6:.1f} M MACs"
+    )
+    rows = [[m["what"], f"{m['bytes']:,}", m["region"], f"{m['share']:.0%}"] for m in memory]
+    table("", ["memory (planned)", "bytes", "region", "of it"], rows, right=(1, 3))
+    result(f"encoder {encoder['id']}  ·  digest of {manifest['parity']['windows']} windows {manifest['parity']['digest']}")
+
+
+def _label_text(text: str | None, file: str | None) -> list[str]:
+    from tinyclap_edge.errors import UsageError
+
+    if (text is None) == (file is None):
+        raise UsageError("give the labels by --labels or by --labels-file", 'for example --labels "dog barking, rain"')
+    if file is not None:
+        path = Path(file)
+        if not path.is_file():
+            raise UsageError(f"there is no label file {file}")
+        try:
+            return path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise UsageError(f"{file} is not UTF-8 text") from None
+    return (text or "").split(",")
