@@ -47,7 +47,7 @@ def round_half_away(x: float) -> int:
 
 
 def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
-    """(a * b * 2) >> 32 with rounding, int32 operands, int64 result. Ties go up, as gemmlowp's nudge and truncation do."""
+    """(a * b * 2) >> 32 with rounding: int32 operands, int64 result; ties go up, as by gemmlowp's nudge."""
     a64 = np.asarray(a, np.int64)
     out = (a64 * b + (1 << 30)) >> 31
     return np.minimum(out, INT32_MAX)  # INT32_MIN * INT32_MIN saturates
@@ -62,11 +62,21 @@ def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndar
 
 
 def requantize(acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
-    """MultiplyByQuantizedMultiplier with double rounding. acc int32 values; multiplier and shift broadcast against it."""
+    """MultiplyByQuantizedMultiplier, double rounding. acc: int32 values; multiplier and shift broadcast with it."""
     shift = np.asarray(shift, np.int64)
-    left = np.asarray(acc, np.int64) << np.maximum(shift, 0)
     # the C computes x * (1 << left) in int32; a model where that overflows is undefined behaviour there
-    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(left, multiplier), np.maximum(-shift, 0))
+    x = np.asarray(acc, np.int64) << np.maximum(shift, 0)
+    # the two rounding steps, in place: this is where the integer reference spends its time
+    x = x * np.asarray(multiplier, np.int64)
+    x += 1 << 30
+    x >>= 31
+    right = np.maximum(-shift, 0)
+    negative = x < 0
+    negative &= right > 0
+    x += (np.int64(1) << right) >> 1
+    x -= negative
+    x >>= right
+    return x
 
 
 def requantize_once(acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
