@@ -27,7 +27,7 @@ def data_file(name: str) -> Path:
 
 
 def package_dir() -> Path:
-    """The folder of the installed package. The wheel is always unpacked: a zipped import has no C sources to compile."""
+    """The folder of the installed package. It is never zipped: the C in it must be compiled."""
     return Path(str(resources.files("tinyclap_edge")))
 
 

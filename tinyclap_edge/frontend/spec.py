@@ -18,8 +18,8 @@ Q8 = 256  # features are int16 in 1/256 dB
 class FrontendSpec:
     """A log-mel front end. Frames are not centred and nothing is padded: frame t covers [t*hop, t*hop + window).
 
-    The window is a periodic Hann of `window_samples`, followed by zeros up to `n_fft`. UsageError on values that make no
-    sense together.
+    The window is a periodic Hann of `window_samples`, followed by zeros up to `n_fft`. UsageError on values that make
+    no sense together.
     """
 
     sample_rate_hz: int = 16000
@@ -134,7 +134,7 @@ def _check_filters(spec: FrontendSpec) -> None:
     empty = [m for m, row in enumerate(mel_filterbank(spec)) if row.max() < 2.0**-16]
     if empty:
         raise UsageError(
-            f"{len(empty)} of {spec.mel_bins} mel filters (the first is {empty[0]}) hold no bin of a {spec.n_fft}-point "
-            f"FFT at {spec.sample_rate_hz} Hz",
+            f"{len(empty)} of {spec.mel_bins} mel filters (the first is {empty[0]}) hold no bin of a "
+            f"{spec.n_fft}-point FFT at {spec.sample_rate_hz} Hz",
             "use fewer mel_bins, a larger n_fft or a higher f_min_hz",
         )
