@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph, Quant
-from tinyclap_export.kernels_integer import INTEGER_KERNELS
+from tinyclap_export.kernels_integer import prepare_kernels
 from tinyclap_export.samples import as_samples, chunks, last_uses, without_batch
 
 
@@ -23,10 +23,7 @@ def run_integer(graph: Graph, x_int8: np.ndarray, keep: bool = False) -> np.ndar
     if len(graph.inputs) != 1:
         raise ExportError(f"a graph of {len(graph.inputs)} inputs", "one input is supported", exit_code=5)
     samples = as_samples(graph, x)
-    for op in graph.ops:
-        if op.kind not in INTEGER_KERNELS:
-            raise ExportError(f"operator {op.name}: no integer kernel for {op.kind}", exit_code=5)
-    kernels = [INTEGER_KERNELS[op.kind](graph, op) for op in graph.ops]
+    kernels = prepare_kernels(graph)
     constants = {name: t.data[None] for name, t in graph.tensors.items() if t.data is not None}
     last, wanted = last_uses(graph), set(graph.outputs)
     parts: list[dict[str, np.ndarray]] = []

@@ -190,3 +190,16 @@ INTEGER_KERNELS = {
     "SOFTMAX": _prepare_softmax,
     **dict.fromkeys(_TABLES, _prepare_table),
 }
+
+
+def prepare_kernels(graph: Graph) -> list[IntegerKernel]:
+    """One kernel an operator. Raises ExportError (exit code 5) naming the operator that has none or cannot have one."""
+    kernels = []
+    for index, op in enumerate(graph.ops):
+        if op.kind not in INTEGER_KERNELS:
+            raise ExportError(f"operator {index} ({op.name}): no integer kernel for {op.kind}", exit_code=5)
+        try:
+            kernels.append(INTEGER_KERNELS[op.kind](graph, op))
+        except (ValueError, OverflowError) as error:
+            raise ExportError(f"operator {index} {op.kind} ({op.name}): {error}", "its scales cannot be", 5) from error
+    return kernels

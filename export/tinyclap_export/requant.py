@@ -131,11 +131,18 @@ def rescale_multiplier(s_in: np.float32, s_out: np.float32) -> tuple[int, int]:
     return quantize_multiplier(float(s_in) / float(s_out))
 
 
+def _code_of(value: float, scale: np.float32, zero_point: int) -> int:
+    """Code of a real value, unclamped; the division is float32, as TFLite's."""
+    with np.errstate(over="ignore"):
+        code = float(np.float32(value) / np.float32(scale))
+    return zero_point + round_half_away(min(max(code, -(2.0**30)), 2.0**30))
+
+
 def activation_range(activation: str, scale: np.float32, zero_point: int) -> tuple[int, int]:
     """int8 clamp of a fused activation (CalculateActivationRangeQuantized); the division is float32."""
 
     def q(value: float) -> int:
-        return zero_point + round_half_away(float(np.float32(value) / np.float32(scale)))
+        return _code_of(value, scale, zero_point)
 
     low, high = {"NONE": (-128, 127), "RELU": (q(0), 127), "RELU6": (q(0), q(6)), "RELU_N1_TO_1": (q(-1), q(1))}[
         activation
@@ -195,10 +202,7 @@ def relu_table(kind: str, s_in: np.float32, z_in: int, s_out: np.float32, z_out:
     """(256,) int8 of RELU, RELU6 or RELU_0_TO_1 with requantisation (QuantizedReluX)."""
     multiplier, shift = rescale_multiplier(s_in, s_out)
 
-    def q(value: float) -> int:
-        return z_out + round_half_away(float(np.float32(value) / np.float32(s_out)))
-
-    high = {"RELU": 127, "RELU6": q(6), "RELU_0_TO_1": q(1)}[kind]
+    high = 127 if kind == "RELU" else _code_of({"RELU6": 6, "RELU_0_TO_1": 1}[kind], s_out, z_out)
     out = requantize(Q - z_in, multiplier, shift) + z_out
     return np.clip(out, max(-128, z_out), min(127, high)).astype(np.int8)
 

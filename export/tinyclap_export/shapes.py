@@ -9,7 +9,8 @@ import numpy as np
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Op, Tensor
 
-MAX_ELEMENTS = 1 << 31  # a tensor larger than this is refused: no microcontroller holds it, and indices stay int32
+MAX_ELEMENTS = 1 << 27  # a larger tensor is refused: no microcontroller holds it, and no index overflows
+MAX_TAPS = 1 << 16  # of a convolution or pooling window
 
 
 def conv_output(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
@@ -72,6 +73,9 @@ def _window(op: Op, x: tuple[int, ...], kernel: tuple[int, int], dilation: tuple
         raise ValueError("stride, dilation and kernel must be at least 1")
     if op.attrs["padding"] not in ("SAME", "VALID"):
         raise ValueError(f"padding {op.attrs['padding']!r} is neither SAME nor VALID")
+    spans = [(kernel[i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    if math.prod(kernel) > MAX_TAPS or math.prod(x[1 + i] + spans[i] for i in (0, 1)) * x[3] > MAX_ELEMENTS:
+        raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]}, dilation {dilation}, is too large")
     rows, cols = (conv_output(x[1 + i], kernel[i], stride[i], dilation[i], op.attrs["padding"]) for i in (0, 1))
     return rows, cols
 
