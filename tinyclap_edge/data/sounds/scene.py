@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
+from scipy import fft, signal
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ def active_rms(audio: np.ndarray, rate: int) -> float:
     usable = audio[: audio.size // block * block]
     power = np.mean(usable.reshape(-1, block) ** 2, axis=1) if usable.size else np.mean(audio**2, keepdims=True)
     return float(np.sqrt(power[power >= power.max() * 10**-2.5].mean()) + 1e-12)
+
+
+def _audible(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Without what lies below 40 Hz, which no small microphone picks up: a level must not be made of it."""
+    sos = signal.butter(2, 40.0, "highpass", fs=rate, output="sos")
+    return signal.sosfilt(sos, audio.astype(np.float64)).astype(np.float32)
 
 
 def _background(rng: np.random.Generator, size: int, rate: int) -> np.ndarray:
@@ -96,6 +102,7 @@ def place_in_scene(
         near = bool(rng.uniform() >= settings.far_share)
     dry = np.zeros(samples, np.float32)
     dry[: min(sound.size, samples)] = sound[:samples]
+    dry = _audible(dry, rate)
     level = active_rms(dry, rate)
     if not np.isfinite(level) or level < 1e-9:
         raise ValueError("the sound is silent or not finite")
@@ -104,6 +111,7 @@ def place_in_scene(
     if second is not None:
         below_db = float(rng.uniform(*settings.second_below_db))
         other = second[1][:samples]
+        other = _audible(other, rate)
         dry[: other.size] += other * np.float32(10 ** (-below_db / 20) / active_rms(other, rate))
     size = fft.next_fast_len(samples + int(0.5 * rate), real=True)
     transfer, reverb_s, direct_db = _room(rng, size, rate, near)
