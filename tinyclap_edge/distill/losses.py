@@ -1,0 +1,44 @@
+"""Losses: distillation of a student from stored embeddings, and the contrastive training of the reference teacher."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cosine_distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean of 1 - cos(student, teacher) over the batch.
+
+    student, teacher: (batch, dim) float, any norm. Returns a scalar in [0, 2].
+    tinyCLAP (arXiv 2311.14517), the unimodal loss; the teacher carries no gradient.
+    """
+    return (1.0 - F.cosine_similarity(student, teacher.detach(), dim=-1)).mean()
+
+
+def soft_contrastive_loss(
+    audio: Tensor,
+    text: Tensor,
+    scale: Tensor,
+    fits: Tensor,
+    similarity: Tensor,
+    soft_share: float = 0.3,
+    soft_width: float = 0.07,
+) -> Tensor:
+    """Symmetric contrastive loss whose targets know which captions are true and which resemble one another.
+
+    audio, text: (batch, dim) unit vectors, pair i at row i; scale: scalar, the inverse temperature;
+    fits: (batch, batch) bool, caption j is true of clip i (the diagonal is); similarity: (batch, batch) cosines of the
+    captions in the *frozen* text space. Targets are (1 - soft_share) uniform over the captions that fit, plus
+    soft_share falling off as exp((s - 1) / soft_width). Returns a scalar.
+    InfoNCE as in CLIP (arXiv 2103.00020) is soft_share=0 with a diagonal `fits`.
+    """
+    with torch.no_grad():
+        hard = fits.float()
+        soft = torch.softmax(similarity / soft_width, 1)
+        rows = (1 - soft_share) * hard / hard.sum(1, keepdim=True) + soft_share * soft
+        columns = (1 - soft_share) * (hard / hard.sum(0, keepdim=True)).T + soft_share * soft  # similarity is symmetric
+    logits = scale * audio @ text.T  # (batch, batch)
+    to_text = -(rows * F.log_softmax(logits, 1)).sum(1).mean()
+    to_audio = -(columns * F.log_softmax(logits.T, 1)).sum(1).mean()
+    return 0.5 * (to_text + to_audio)

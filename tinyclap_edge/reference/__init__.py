@@ -1,0 +1,1 @@
+"""The reference models: how the built-in teacher and students are made, from seeds alone, by one command."""

@@ -1,0 +1,80 @@
+"""Everything that decides the reference models: counts, steps, rates, seeds. Fixed, so that a rebuild is the same recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tinyclap_edge.distill.augment import AugmentConfig
+from tinyclap_edge.evaluate.sets import EvaluationSizes
+
+
+@dataclass(frozen=True)
+class StudentRecipe:
+    """One student: its architecture, optimiser steps, peak rate, and the dimension it ships with."""
+
+    name: str
+    arch: str
+    steps: int
+    learning_rate: float = 4e-3
+    default_r: int = 64
+
+
+STUDENTS = (
+    # STM32H7 class: 311 k parameters, 11.9 M MACs, 160 KB of activations layer by layer
+    StudentRecipe("nucleo", "phinet:alpha=0.667,beta=1,t0=4,N=8,compat=1,padding=same,divisor=4", 3600),
+    # ESP32 class: 151 k parameters, 5.6 M MACs, 96 KB
+    StudentRecipe("esp", "phinet:alpha=0.5,beta=1,t0=3,N=8,compat=1,padding=same,divisor=4", 3000),
+    # 256 KB-RAM Cortex-M4 class: 96 k parameters, 3.4 M MACs, 80 KB
+    StudentRecipe("small", "phinet:alpha=0.334,beta=1,t0=4,N=8,compat=1,padding=same,divisor=4", 3000),
+)
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """clips_*: how many clips of each sort; teacher_* and students: training; seeds are part of the recipe."""
+
+    seen_families: int | None = None  # None: every seen family
+    clips_per_family: int = 300
+    kinds: int = 960
+    clips_per_kind: int = 7
+    mixtures: int = 3000
+    validation_clips: int = 60
+    noise_shapes: int = 64
+    teacher_steps: int = 1300
+    teacher_batch: int = 128
+    teacher_rate: float = 2e-3
+    teacher_checks: int = 100  # steps between looks at the validation families
+    text_rate_factor: float = 0.02
+    soft_share: float = 0.3
+    mix_share: float = 0.25
+    caption_weights: tuple[float, float, float] = (4, 3, 3)  # by name, name with acoustics, attributes alone
+    extra_mixtures: int = 12000  # mel-domain mixtures that only the students see: they need no caption
+    student_batch: int = 64
+    students: tuple[StudentRecipe, ...] = STUDENTS
+    calibration_clips: int = 192
+    curve: tuple[int, ...] = (8, 16, 32, 64, 128, 384)
+    evaluation: EvaluationSizes = field(default_factory=EvaluationSizes)
+    teacher_augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(noise_share=0.5))
+    student_augment: AugmentConfig = field(default_factory=AugmentConfig)
+    seed: int = 20261121
+
+
+FULL = BuildConfig()
+QUICK = BuildConfig(
+    seen_families=6,
+    clips_per_family=4,
+    kinds=6,
+    clips_per_kind=2,
+    mixtures=4,
+    validation_clips=2,
+    noise_shapes=2,
+    teacher_steps=4,
+    teacher_batch=16,
+    teacher_checks=2,
+    extra_mixtures=8,
+    student_batch=8,
+    students=(StudentRecipe("small", "phinet:alpha=0.334,beta=1,t0=4,N=8,compat=1,padding=same,divisor=4", 3),),
+    calibration_clips=8,
+    curve=(8, 384),
+    evaluation=EvaluationSizes(fresh=1, second=1, held_out=1, shifted=1),
+)

@@ -1,0 +1,93 @@
+"""Stage `students`: distil each student from the stored embeddings of clean clips while it hears distorted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tinyclap_edge.distill.augment import NoiseShapes, augment
+from tinyclap_edge.distill.checkpoint import load_checkpoint, save_checkpoint
+from tinyclap_edge.distill.loop import TrainConfig, lean, train
+from tinyclap_edge.distill.losses import cosine_distillation_loss
+from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
+from tinyclap_edge.reference.data import NOISE_LEVEL_DB
+from tinyclap_edge.students.phinet_torch import Student
+from tinyclap_edge.teachers.reference import DIM, normalise
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What students learn from: features (n, frames, mels) int16 (memory-mapped), level_db (n,), embeddings (n, 384)."""
+
+    features: np.ndarray
+    level_db: np.ndarray
+    embeddings: np.ndarray
+    shapes: np.ndarray
+
+
+def load_pool(work: Path) -> Pool:
+    """As written by the `embed` stage."""
+    with np.load(work / "pool.npz") as stored:
+        level, embeddings, shapes = stored["level_db"], stored["embeddings"], stored["shapes"]
+    return Pool(np.load(work / "pool-features.npy", mmap_mode="r"), level, embeddings, shapes)
+
+
+def train_student(
+    recipe: StudentRecipe, work: Path, config: BuildConfig, log: Callable[[str], None], device: str = "cpu"
+) -> dict[str, torch.Tensor]:
+    """Distil one student; returns the averaged state dict, also kept in work/student-NAME.pt."""
+    final = work / f"student-{recipe.name}.pt"
+    finished = load_checkpoint(final)
+    if finished and finished["arch"] == recipe.arch and finished["steps"] == recipe.steps:
+        return finished["model"]
+    pool = load_pool(work)
+    torch.manual_seed(config.seed + 11)
+    student = lean(Student(recipe.arch, DIM).to(device))
+    noise = NoiseShapes(torch.from_numpy(pool.shapes).to(device), NOISE_LEVEL_DB)
+    level = torch.from_numpy(pool.level_db)
+    targets = torch.from_numpy(pool.embeddings.astype(np.float32))
+    training = TrainConfig(
+        steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        batch=config.student_batch,
+        seed=(config.seed + 7) % 1000,
+        ema=0.995,
+        checkpoint_every=500,
+        weight_decay=1e-4,
+    )
+    order = _Order(len(pool.features), config.seed)
+
+    def loss(step: int, generator: torch.Generator) -> torch.Tensor:
+        picks = np.sort(order.batch(step, config.student_batch))
+        db = torch.from_numpy(pool.features[picks].astype(np.float32)).to(device) / 256.0
+        db = augment(db, level[picks], noise, config.student_augment, generator)
+        x = normalise(db).contiguous(memory_format=torch.channels_last)
+        return cosine_distillation_loss(student(x), targets[picks].to(device))
+
+    checkpoint = work / f"student-{recipe.name}-run.pt"
+    weights = train(student, loss, training, checkpoint=checkpoint, log=log, title=recipe.name)
+    save_checkpoint(final, {"model": weights, "arch": recipe.arch, "steps": recipe.steps})
+    return weights
+
+
+class _Order:
+    """Epochs of permutations, addressed by step, so that a resumed run continues in the same order."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed = count, seed
+        self.epoch, self.permutation = -1, np.zeros(0, np.int64)
+
+    def batch(self, step: int, size: int) -> np.ndarray:
+        out = []
+        at = step * size
+        while len(out) < size:
+            epoch, offset = divmod(at + len(out), self.count)
+            if epoch != self.epoch:
+                self.epoch = epoch
+                self.permutation = np.random.default_rng([self.seed, 5, epoch]).permutation(self.count)
+            out.extend(self.permutation[offset : offset + size - len(out)].tolist())
+        return np.array(out)
