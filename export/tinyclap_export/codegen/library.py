@@ -1,0 +1,128 @@
+"""`generate`: an int8 graph to a folder of C that compiles anywhere, with its sizes and memory plan as data."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyclap_export.codegen import emit
+from tinyclap_export.codegen.ctext import is_identifier
+from tinyclap_export.codegen.lower import Step, lower
+from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
+from tinyclap_export.errors import ExportError
+from tinyclap_export.graph import Graph
+
+ENGINE_HEADERS = ("tce_engine.h", "tce_requant.h")
+LIBRARY_VERSION = "0.1.0"  # of the generated library's interface, in library.json
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One generated function.
+
+    reads, writes: tensor names. arena_in, arena_out: (offset, bytes) of each tensor it reads and of the one it writes.
+    """
+
+    index: int
+    name: str
+    kind: str
+    function: str
+    macs: int
+    in_shapes: tuple[tuple[int, ...], ...]
+    out_shapes: tuple[tuple[int, ...], ...]
+    weight_bytes: int  # constants of this layer: weights, biases, scales, tables
+    arena_in: tuple[tuple[int, int], ...]
+    arena_out: tuple[tuple[int, int], ...]
+    reads: tuple[str, ...]
+    writes: str
+
+
+@dataclass(frozen=True)
+class CLibrary:
+    """A generated library. sources: the .c files to compile; include_dir: the one folder to put on the include path."""
+
+    name: str
+    directory: Path
+    sources: tuple[Path, ...]
+    include_dir: Path
+    arena_bytes: int
+    const_bytes: int
+    macs: int
+    layers: tuple[Layer, ...]
+    memory_plan: MemoryPlan
+
+
+def engine_directory() -> Path:
+    """firmware/engine: beside this package in an installed wheel, else in the checkout this file belongs to."""
+    for base in Path(__file__).resolve().parents:
+        for candidate in (base / "firmware" / "engine", base / "tinyclap_edge" / "firmware" / "engine"):
+            if (candidate / "tce_engine.h").is_file():
+                return candidate
+    raise ExportError("the C kernels (firmware/engine) were not found",
+                      "pass engine_dir, or reinstall the package", exit_code=3)  # fmt: skip
+
+
+def generate(
+    graph: Graph, out_dir: str | Path, name: str = "encoder", engine_dir: str | Path | None = None
+) -> CLibrary:
+    """Write the library of an int8 graph to `out_dir` (created; an earlier one there is replaced).
+
+    name: lower-case identifier that prefixes every symbol (tce_NAME_...), so that several models share a firmware.
+    Raises ExportError (exit code 5) naming the operator when a layer cannot be generated; nothing is left half-written.
+    """
+    if not is_identifier(name):
+        raise ExportError(f"library name {name!r} is not a lower-case C identifier", "use for example 'encoder'",
+                          exit_code=2)  # fmt: skip
+    engine = Path(engine_dir) if engine_dir is not None else engine_directory()
+    graph.validate()
+    steps = lower(graph)
+    sizes = {t.name: t.size for t in graph.activations()}
+    plan = plan_memory([s.memory() for s in steps], sizes, graph.inputs, graph.outputs)
+    unit = emit.Unit(name, graph, steps, plan)
+
+    out = Path(out_dir)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".tce-", dir=out.parent))
+    try:
+        staging.chmod(0o755)
+        files = _write(unit, staging, engine)
+        if out.exists():
+            shutil.rmtree(out)
+        staging.rename(out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return CLibrary(
+        name, out, tuple(out / f for f in files), out, plan.arena_bytes, sum(s.const_bytes for s in steps),
+        sum(s.macs for s in steps), tuple(_layer(unit, i, s) for i, s in unit.layers()), plan,
+    )  # fmt: skip
+
+
+def _write(unit: emit.Unit, folder: Path, engine: Path) -> list[str]:
+    """All files of the library into `folder`; returns the C files, relative."""
+    texts = {
+        f"{unit.prefix}.h": emit.header(unit),
+        f"{unit.prefix}.c": emit.source(unit),
+        f"{unit.prefix}_weights.h": emit.weights_header(unit),
+        f"{unit.prefix}_weights.c": emit.weights_source(unit),
+        "library.json": emit.library_json(unit, LIBRARY_VERSION),
+    }
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="ascii", newline="\n")
+    (folder / "engine").mkdir()
+    kernels = sorted({f"{kernel}.c" for step in unit.steps for kernel in step.kernels})
+    for file in (*ENGINE_HEADERS, *kernels):
+        shutil.copyfile(engine / file, folder / "engine" / file)
+    return [f"{unit.prefix}.c", f"{unit.prefix}_weights.c", *(f"engine/{k}" for k in kernels)]
+
+
+def _layer(unit: emit.Unit, index: int, step: Step) -> Layer:
+    tensors, plan = unit.graph.tensors, unit.plan
+    reads = [name for _, name in step.operands]
+    return Layer(
+        index, step.op.name, step.op.kind, unit.function(index, step), step.macs,
+        tuple(tensors[n].shape for n in reads), (tensors[step.output].shape,), step.const_bytes,
+        tuple((plan.offset(n), tensors[n].size) for n in reads),
+        ((plan.offset(step.output), tensors[step.output].size),), tuple(reads), step.output,
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+/* The int8 kernels that generated encoders call. Portable C11; no heap, no globals, no recursion.
+ *
+ * Activations are int8, NHWC, one sample. A kernel reads `in`, writes `out`, and nothing else; the two may overlap
+ * only where its comment says so. Layer structs are constants and live in flash with the arrays they point to.
+ * Input zero points are folded into the biases by the generator: bias[c] = bias - zero_point * sum(weights of c). */
+#ifndef TCE_ENGINE_H
+#define TCE_ENGINE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One output channel's factor s_in * s_weights / s_out = multiplier * 2^(shift - 31); 8 bytes. */
+typedef struct {
+    int32_t multiplier; /* [2^30, 2^31), or 0 */
+    int32_t shift;      /* [-31, 30]; negative shifts right */
+} tce_scale;
+
+/* What a layer does to a finished accumulator: add the zero point, clamp (the fused activation is in the limits). */
+typedef struct {
+    int32_t zero_point; /* of the output, in int8 codes */
+    int32_t low, high;  /* clamp limits, in int8 codes */
+} tce_output;
+
+/* Where a window of taps sits on its input map: convolution, depthwise, pooling. Sizes in elements, NHWC.
+ * Output (y, x) reads input rows y * stride_h - pad_top + i * dilation_h, i in [0, kernel_h); columns likewise. */
+typedef struct {
+    int32_t in_h, in_w, channels; /* input map */
+    int32_t out_w;
+    int32_t kernel_h, kernel_w;
+    int32_t stride_h, stride_w;
+    int32_t dilation_h, dilation_w;
+    int32_t pad_top, pad_left; /* rows above, columns left of the map; they hold the input's zero point */
+} tce_window;
+
+/* Rows of k values times a matrix: 1x1 convolution, and every other convolution once its taps are gathered. */
+typedef struct {
+    const int8_t *weights;  /* [c_out][k] */
+    const int32_t *bias;    /* [c_out], input offset folded in */
+    const tce_scale *scale; /* [c_out] */
+    int32_t k, c_out;
+    tce_output output;
+} tce_conv1x1;
+
+/* `pixels` pixels of a 1x1 convolution. in: [pixels][k]  out: [pixels][c_out]. */
+void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, const tce_conv1x1 *layer);
+
+/* Any other convolution. product.weights: [c_out][kernel_h][kernel_w][channels], product.k their count a channel. */
+typedef struct {
+    tce_window window;
+    tce_conv1x1 product;
+    int32_t in_zero_point;
+} tce_conv;
+
+/* Output row y. in: [in_h][in_w][channels], whole map  out: [out_w][c_out]
+ * scratch: 2 * kernel_h * kernel_w * channels bytes, the gathered taps of two pixels. */
+void tce_conv_row_s8(const int8_t *in, int8_t *out, int32_t y, int8_t *scratch, const tce_conv *layer);
+
+/* Depthwise convolution: channel c of the output sees only channel c / multiplier of the input. */
+typedef struct {
+    tce_window window;
+    const int8_t *weights;  /* [kernel_h][kernel_w][channels * multiplier] */
+    const int32_t *bias;    /* [channels * multiplier], input offset folded in */
+    const tce_scale *scale; /* [channels * multiplier] */
+    int32_t multiplier;     /* outputs a channel; 1 in tce_depthwise_row_s8 */
+    int32_t in_zero_point;
+    tce_output output;
+} tce_depthwise;
+
+/* Output row y, multiplier 1. in: [in_h][in_w][channels], whole map  out: [out_w][channels]. */
+void tce_depthwise_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer);
+
+/* Output row y, any multiplier. in: [in_h][in_w][channels]  out: [out_w][channels * multiplier]. */
+void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer);
+
+/* Fully connected: out[r] = weights * in[r] + bias, rounded once (tce_requant_once). */
+typedef struct {
+    const int8_t *weights;  /* [c_out][c_in] */
+    const int32_t *bias;    /* [c_out], input offset folded in */
+    const tce_scale *scale; /* [c_out] */
+    int32_t c_in, c_out;
+    tce_output output;
+} tce_dense;
+
+/* in: [rows][c_in]  out: [rows][c_out]. */
+void tce_dense_s8(const int8_t *in, int8_t *out, int32_t rows, const tce_dense *layer);
+
+/* Two inputs element by element, with broadcasting: element (i, j, k) of the output reads
+ * a[i * a_stride[0] + j * a_stride[1] + k * a_stride[2]], b likewise; stride 0 repeats. */
+typedef struct {
+    int32_t size[3];
+    int32_t a_stride[3], b_stride[3];
+    int32_t a_zero_point, b_zero_point;
+    tce_scale a_scale, b_scale; /* tce_add_s8 only: to the common scale 2^-20 * 2 * max(s_a, s_b) */
+    int32_t b_sign;             /* tce_add_s8 only: 1 adds b, -1 subtracts it */
+    tce_scale scale;            /* to the output */
+    tce_output output;
+} tce_binary;
+
+/* a + b or a - b, as TensorFlow Lite: both shifted left by 20, scaled, added, scaled. out may equal a or b where that input
+ * is not repeated. */
+void tce_add_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer);
+
+/* a * b, one requantisation. out may equal a or b where that input is not repeated. */
+void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer);
+
+/* Any function of one int8: out[i] = table[in[i] + 128]. table: 256 entries. out may equal in. */
+void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table);
+
+/* Mean over one or two blocks of axes: in: [outer][reduce_a][middle][reduce_b][inner]  out: [outer][middle][inner]. */
+typedef struct {
+    int32_t outer, reduce_a, middle, reduce_b, inner;
+    int32_t offset;  /* - count * input zero point: what is added to the sum */
+    tce_scale scale; /* s_in / s_out / count */
+    tce_output output;
+} tce_mean;
+
+void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer);
+
+/* Pooling; padding takes no part. The quantisation of input and output is the same, so values only move. */
+typedef struct {
+    tce_window window;
+    int32_t low, high; /* clamp limits, in int8 codes */
+} tce_pool;
+
+/* Output row y of the average, divided by the taps inside the map, half away from zero. out: [out_w][channels]. */
+void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer);
+
+/* Output row y of the maximum. out: [out_w][channels]. */
+void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer);
+
+/* Surrounds a block of up to four axes by a constant. */
+typedef struct {
+    int32_t size[4];            /* input */
+    int32_t before[4], after[4]; /* elements added on each side of each axis */
+    int8_t value;               /* the zero point */
+} tce_pad;
+
+void tce_pad_s8(const int8_t *in, int8_t *out, const tce_pad *layer);
+
+/* `rows` runs of `run` bytes, from in (dense) to out (out_stride bytes apart): one input of a concatenation. */
+void tce_copy_rows_s8(const int8_t *in, int8_t *out, int32_t rows, int32_t run, int32_t out_stride);
+
+/* Transposition of up to four axes: out[i][j][k][l] = in[i * stride[0] + j * stride[1] + ...]. */
+typedef struct {
+    int32_t size[4];   /* output */
+    int32_t stride[4]; /* input elements between neighbours along each output axis */
+} tce_transpose;
+
+void tce_transpose_s8(const int8_t *in, int8_t *out, const tce_transpose *layer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
