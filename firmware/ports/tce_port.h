@@ -1,6 +1,6 @@
 /* What the application needs from the world: PCM in, text out, an end, and its own stack's high-water mark.
  *
- * A port is one directory under ports/ that implements these five functions and the start-up code.
+ * A port is one directory under ports/ that implements these functions and the start-up code.
  * The application owns the tce_port context; the port keeps no other state. */
 #ifndef TCE_PORT_H
 #define TCE_PORT_H
@@ -27,6 +27,9 @@ int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count);
 
 /* Writes `length` bytes of text to the console. */
 void tce_port_write(const tce_port *port, const char *text, uint32_t length);
+
+/* A number that the host gives this run as "name=value"; `otherwise` where it gives none, or where there is no host. */
+int32_t tce_port_setting(const char *name, int32_t otherwise);
 
 /* Bytes of stack that have been touched since start-up (painted at reset). */
 uint32_t tce_port_stack_bytes(void);

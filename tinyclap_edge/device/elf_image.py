@@ -1,7 +1,8 @@
-"""An ELF image as the emulators and the size check see it: what is loaded where, functions by address, bytes by region."""
+"""An ELF image as emulators and size check see it: what is loaded where, functions by address, bytes by region."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from tinyclap_edge.boards import Board
+from tinyclap_edge.boards import Region
 from tinyclap_edge.errors import CorruptFile, DoesNotFit
 
 
@@ -24,7 +25,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Section:
-    """An allocated section: run address, load address (equal unless it is copied at start), size, and whether it is in the file."""
+    """An allocated section; run and load address differ when it is copied at start."""
 
     name: str
     address: int
@@ -60,18 +61,22 @@ class ElfImage:
         """Bytes that a flash tool writes."""
         return sum(len(segment.data) for segment in self.segments)
 
-    def bytes_by_region(self, board: Board) -> dict[str, int]:
-        """Bytes used in each region that the image touches; initialised data counts in RAM and, as its copy, in flash."""
+    def bytes_by_region(self, regions: Sequence[Region], board_name: str) -> dict[str, int]:
+        """Bytes used in each region that the image touches; initialised data counts in RAM and, as its copy, in flash.
+
+        DoesNotFit when a section lies outside every region.
+        """
         used: dict[str, int] = {}
         for section in self.sections:
             places = [section.address]
             if section.in_file and section.load_address != section.address:
                 places.append(section.load_address)
             for address in places:
-                region = next((r for r in board.regions if r.address <= address < r.end), None)
+                region = next((r for r in regions if r.address <= address < r.end), None)
                 if region is None or address + section.size > region.end:
                     raise DoesNotFit(
-                        f"section {section.name} at 0x{address:08X} ({section.size:,} bytes) lies outside the memory of {board.name}",
+                        f"section {section.name} ({section.size:,} bytes at 0x{address:08X}) lies outside the memory of "
+                        f"{board_name}",
                         "was this image built for another board?",
                     )
                 used[region.name] = used.get(region.name, 0) + section.size
@@ -81,7 +86,7 @@ class ElfImage:
 def read_elf(path: Path | str) -> ElfImage:
     """Reads a 32-bit little-endian executable; CorruptFile for anything else."""
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return _read(ELFFile(file), Path(path))
     except FileNotFoundError as error:
         raise CorruptFile(f"there is no firmware image at {path}", "build it first: `tinyclap-edge build`") from error
@@ -93,7 +98,7 @@ def _read(elf: ELFFile, path: Path) -> ElfImage:
     machine = {"EM_ARM": "arm", "EM_RISCV": "riscv"}.get(elf["e_machine"])
     if machine is None or elf.elfclass != 32 or not elf.little_endian or elf["e_type"] != "ET_EXEC":
         raise CorruptFile(f"{path.name} is no 32-bit Arm or RISC-V executable", "build it with `tinyclap-edge build`")
-    loads = [s for s in elf.iter_segments("PT_LOAD")]
+    loads = list(elf.iter_segments("PT_LOAD"))
     segments = tuple(Segment(s["p_paddr"], s.data()) for s in loads if s["p_filesz"])
     sections = []
     for section in elf.iter_sections():

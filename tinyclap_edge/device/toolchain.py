@@ -20,9 +20,9 @@ TOOLCHAINS = ("zig", "gcc")
 ENVIRONMENT_VARIABLE = "TINYCLAP_TOOLCHAIN"  # the PlatformIO platform reads the same name
 
 ZIG_INSTALL = 'pip install "tinyclap-edge[zig]"'
-_GCC_INSTALL = {
-    "arm-none-eabi-": "apt-get install gcc-arm-none-eabi",
-    "riscv64-unknown-elf-": "apt-get install gcc-riscv64-unknown-elf",
+GCC_PACKAGES = {  # Debian's
+    "arm-none-eabi-": "gcc-arm-none-eabi",
+    "riscv64-unknown-elf-": "gcc-riscv64-unknown-elf",
 }
 
 # Both compilers get these: C11 without a library, one section a function so that the linker drops what is unused.
@@ -102,7 +102,7 @@ def find_toolchain(board: Board, name: str | None = None) -> Toolchain:
             raise ToolMissing("no zig compiler is installed", ZIG_INSTALL)
     gcc = shutil.which(flags.gcc_prefix + "gcc")
     if not gcc:
-        raise ToolMissing(f"{flags.gcc_prefix}gcc is not installed", _GCC_INSTALL[flags.gcc_prefix])
+        raise ToolMissing(f"{flags.gcc_prefix}gcc is not installed", f"apt-get install {GCC_PACKAGES[flags.gcc_prefix]}")
     return Toolchain(
         "gcc",
         (gcc,),

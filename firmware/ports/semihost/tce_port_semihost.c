@@ -43,6 +43,36 @@ void tce_port_write(const tce_port *port, const char *text, uint32_t length)
     (void)tce_semihost_call(TCE_SYS_WRITE, arguments);
 }
 
+/* The command line is words between spaces; the wanted one is `name`, '=', decimal digits. */
+int32_t tce_port_setting(const char *name, int32_t otherwise)
+{
+    char line[128] = {0}; /* a longer command line is refused by the host, and the defaults stand */
+    uintptr_t arguments[2] = {(uintptr_t)line, sizeof line - 1U};
+    if (tce_semihost_call(TCE_SYS_GET_CMDLINE, arguments) != 0) {
+        return otherwise;
+    }
+    for (const char *word = line; *word != '\0';) {
+        uint32_t at = 0;
+        while (name[at] != '\0' && word[at] == name[at]) {
+            ++at;
+        }
+        if (name[at] == '\0' && word[at] == '=') {
+            int32_t value = 0;
+            for (const char *digit = word + at + 1; *digit >= '0' && *digit <= '9' && value < 100000000; ++digit) {
+                value = value * 10 + (*digit - '0');
+            }
+            return value;
+        }
+        while (*word != '\0' && *word != ' ') {
+            ++word;
+        }
+        while (*word == ' ') {
+            ++word;
+        }
+    }
+    return otherwise;
+}
+
 _Noreturn void tce_port_exit(int32_t code)
 {
     const uintptr_t arguments[2] = {TCE_STOPPED_APPLICATION_EXIT, (uintptr_t)code};

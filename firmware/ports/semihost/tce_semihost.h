@@ -9,6 +9,7 @@ enum {
     TCE_SYS_OPEN = 0x01,         /* {name, mode, name length} -> handle or -1 */
     TCE_SYS_WRITE = 0x05,        /* {handle, bytes, count} -> bytes not written */
     TCE_SYS_READ = 0x06,         /* {handle, bytes, count} -> bytes not read */
+    TCE_SYS_GET_CMDLINE = 0x15,  /* {buffer, its size; answer: length} -> 0 or -1 */
     TCE_SYS_EXIT_EXTENDED = 0x20 /* {reason, exit code} -> never */
 };
 

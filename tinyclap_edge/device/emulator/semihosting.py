@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 SYS_OPEN, SYS_CLOSE, SYS_WRITEC, SYS_WRITE0, SYS_WRITE, SYS_READ = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
-SYS_ISTTY, SYS_SEEK, SYS_FLEN, SYS_EXIT, SYS_EXIT_EXTENDED = 0x09, 0x0A, 0x0C, 0x18, 0x20
+SYS_ISTTY, SYS_SEEK, SYS_FLEN, SYS_GET_CMDLINE, SYS_EXIT, SYS_EXIT_EXTENDED = 0x09, 0x0A, 0x0C, 0x15, 0x18, 0x20
 APPLICATION_EXIT = 0x20026
 _CONSOLE = 1
 _FIRST_FILE = 3
@@ -23,8 +23,9 @@ Write = Callable[[int, bytes], None]
 class SemihostingFiles:
     """Answers the calls of one run. `files` maps names to contents; console output is collected in `console`."""
 
-    def __init__(self, files: dict[str, bytes], console_limit_bytes: int = 64 << 20) -> None:
+    def __init__(self, files: dict[str, bytes], command_line: str = "", console_limit_bytes: int = 64 << 20) -> None:
         self.files = files
+        self.command_line = command_line.encode()
         self.console = bytearray()
         self.console_limit_bytes = console_limit_bytes
         self.exit_code: int | None = None
@@ -73,6 +74,13 @@ class SemihostingFiles:
         if operation == SYS_FLEN:
             (handle,) = words(1)
             return len(self._open[handle][0]) if handle in self._open else FAILED
+        if operation == SYS_GET_CMDLINE:
+            buffer, size = words(2)
+            if len(self.command_line) + 1 > size:
+                return FAILED
+            write(buffer, self.command_line + b"\0")
+            write(argument + 4, len(self.command_line).to_bytes(4, "little"))
+            return 0
         if operation == SYS_EXIT_EXTENDED:
             reason, code = words(2)
             self.exit_code = code & 0xFF if reason == APPLICATION_EXIT else 1

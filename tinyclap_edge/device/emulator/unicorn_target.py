@@ -39,7 +39,7 @@ class UnicornTarget:
     def run(self, elf: Path | str, pcm: np.ndarray) -> RunResult:
         """One run over int16 PCM (n,). DeviceError when the firmware fails, DoesNotFit when the image leaves the board's memory."""
         image = read_elf(elf)
-        used = image.bytes_by_region(self.board)
+        used = image.bytes_by_region(self.board.regions, self.board.name)
         files = SemihostingFiles({"pcm.bin": np.ascontiguousarray(pcm, dtype="<i2").tobytes()})
         started = time.perf_counter()
         machine = _Machine(self.board, image, files)

@@ -1,0 +1,74 @@
+/* The application: PCM -> log-mel rows -> a ring of rows -> encoder -> scores, one line of text a window.
+ *
+ *   PCM, 16 kHz int16 --frame--> row of TCE_LOGMEL_MELS int16 --quantise--> ring of TCE_APP_ROWS int8 rows
+ *                                                                  |  every hop_frames rows, once the ring is full
+ *                                                                  v
+ *                                        arena input [rows][mels] -> encoder -> embedding [r] -> scores [labels]
+ *
+ * All state is in the caller's tce_app and the caller's arena; nothing is allocated.
+ *
+ * Text it writes (fields are separated by one space):
+ *   TCE <version> board=<name> encoder=<id> frontend=<id> labels=<n>
+ *   W <index> E <embedding, two hex digits an entry> S <score,score,...>     scores: cosine in Q15, decimal
+ *   END windows=<n> stack=<bytes>
+ *   ERROR <what> <code>                                                      instead of the rest */
+#ifndef TCE_APP_H
+#define TCE_APP_H
+
+#include <stdint.h>
+
+#include "tce_encoder.h"
+#include "tce_labels.h"
+#include "tce_logmel.h"
+#include "tce_port.h"
+#include "tce_text.h"
+
+enum {
+    TCE_APP_ROWS = TCE_ENCODER_INPUT_BYTES / TCE_LOGMEL_MELS, /* time steps of the network's input */
+    TCE_APP_LABELS_MAX = 256
+};
+
+enum {
+    TCE_APP_OK = 0,
+    TCE_APP_ERR_LABELS = -1,  /* the label pack is damaged, or made for another encoder */
+    TCE_APP_ERR_SCORE = -2    /* scoring refused the embedding */
+};
+
+/* What an image is built with; see tce_config.h of the project. */
+typedef struct {
+    const char *version, *board, *encoder_id, *frontend_id;
+    int32_t hop_frames;       /* rows between two windows, >= 1 */
+    int32_t input_multiplier; /* log-mel (1/256 dB) to the network's int8: see tce_logmel_quantize_row */
+    int input_shift;
+    int32_t input_zero_point;
+    const uint8_t *label_pack;
+    uint32_t label_pack_bytes;
+} tce_app_config;
+
+typedef struct {
+    const tce_app_config *config;
+    uint8_t *arena; /* TCE_ENCODER_ARENA_BYTES, 16-byte aligned */
+    tce_port port;
+    tce_text text;
+    tce_logmel logmel;
+    tce_labels labels;
+    int16_t pcm[TCE_LOGMEL_WINDOW];             /* the newest window of samples, oldest first */
+    int32_t pcm_filled;                         /* samples in it */
+    int16_t row_q8[TCE_LOGMEL_MELS];            /* 1/256 dB */
+    int8_t rows[TCE_APP_ROWS][TCE_LOGMEL_MELS]; /* ring; the oldest row stands at next_row once it is full */
+    int32_t next_row;
+    int32_t rows_until_window; /* rows that must still come before the encoder runs */
+    int32_t windows;
+    int16_t scores[TCE_APP_LABELS_MAX]; /* Q15 */
+} tce_app;
+
+/* Opens the port and the label pack and writes the banner; 0, TCE_PORT_ERR_* or TCE_APP_ERR_*, which it has also written. */
+int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena);
+
+/* Reads one frame and does what it makes possible: 1 to go on, 0 when the sound has ended, TCE_APP_ERR_* on an error. */
+int tce_app_step(tce_app *app);
+
+/* Writes the END line. */
+void tce_app_close(tce_app *app);
+
+#endif

@@ -1,0 +1,269 @@
+"""Writing the PlatformIO project of a firmware: everything in one folder that `pio run` builds without a network.
+
+    platformio.ini           one environment, named after the board
+    boards/BOARD.json        the board for PlatformIO, from its memory regions
+    linker/BOARD.ld          where code, data and arena go
+    src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
+    lib/{app,port,encoder,frontend,labels}/
+    toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
+    project.json             what it was written from, for `build` and `bench`
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.cpu import cpu_flags
+from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, linker_script, plan_memory
+from tinyclap_edge.device.platformio_core import PLATFORM_NAME, TOOLBOX, fill_toolbox
+from tinyclap_edge.device.toolchain import GCC_PACKAGES
+from tinyclap_edge.errors import TinyclapError, UsageError
+from tinyclap_edge.resources import firmware_dir
+
+PROJECT_FILE = "project.json"
+SCHEMA_VERSION = 1
+DEFAULT_HOP_FRAMES = 64  # 1.28 s at the default front end
+_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")  # what may stand in the banner
+
+
+@dataclass(frozen=True)
+class FirmwareConfig:
+    """What src/tce_config.h says. Identities are printed in the banner; the input constants are the front end's exact rule."""
+
+    version: str
+    encoder_id: str
+    frontend_id: str
+    input_multiplier: int
+    input_shift: int
+    input_zero_point: int
+    hop_frames: int = DEFAULT_HOP_FRAMES
+    stack_bytes: int = DEFAULT_STACK_BYTES
+
+    def __post_init__(self) -> None:
+        for name in ("version", "encoder_id", "frontend_id"):
+            if not _WORD.fullmatch(getattr(self, name)):
+                raise UsageError(f"{name} {getattr(self, name)!r} cannot stand in the firmware's banner")
+        if not 1 <= self.hop_frames <= 100_000:
+            raise UsageError(f"hop_frames={self.hop_frames} is outside 1..100000")
+        if not 1024 <= self.stack_bytes <= 1 << 20 or self.stack_bytes % 16:
+            raise UsageError(f"stack_bytes={self.stack_bytes} must be 1024 .. 1048576 and a multiple of 16")
+        if not -128 <= self.input_zero_point <= 127:
+            raise UsageError(f"input_zero_point={self.input_zero_point} is no int8")
+
+
+@dataclass(frozen=True)
+class FirmwareParts:
+    """What a firmware is made of. The folders hold C files; `encoder_dir` is the generated library as it is."""
+
+    encoder_dir: Path
+    arena_bytes: int
+    const_bytes: int
+    frontend_dir: Path  # tce_logmel.{h,c} and its generated tables
+    label_pack: bytes
+    labels_dir: Path | None = None  # tce_labels.{h,c}; the package's own by default
+
+
+@dataclass(frozen=True)
+class Project:
+    """A written project."""
+
+    directory: Path
+    environment: str
+    plan: MemoryPlan
+
+
+def write_project(
+    out_dir: Path | str, board: Board, parts: FirmwareParts, config: FirmwareConfig, toolchain: str | None = None
+) -> Project:
+    """Writes the project into `out_dir`; an earlier project there is replaced, any other content is left alone (UsageError).
+
+    toolchain: "zig" or "gcc"; without it zig is used where it is installed, else gcc.
+    DoesNotFit names region and bytes before anything is written; Xtensa boards are a UsageError (see cpu.py).
+    """
+    out = Path(out_dir)
+    plan = plan_memory(board, parts.arena_bytes, config.stack_bytes, code_bytes=parts.const_bytes + len(parts.label_pack))
+    description = board_description(board, plan, toolchain)
+    if out.exists() and not (out / PROJECT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} exists and is no firmware project", "choose another directory, or empty this one")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tce-project-", dir=out.parent) as work:
+            staging = Path(work) / "project"
+            _write_all(staging, board, parts, config, plan, description)
+            if out.exists():
+                out.rename(Path(work) / "old")
+            staging.rename(out)
+    except OSError as error:
+        raise UsageError(f"cannot write the firmware project to {out}: {error.strerror or error}") from error
+    return Project(out, board.name, plan)
+
+
+def read_project(directory: Path | str) -> dict[str, Any]:
+    """The content of project.json; UsageError where there is none."""
+    path = Path(directory) / PROJECT_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise UsageError(f"{path} has schema {content['schema_version']}", "export the project again")
+        return dict(content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{directory} is no firmware project", "`tinyclap-edge export` writes one") from error
+
+
+def board_description(board: Board, plan: MemoryPlan, toolchain: str | None = None) -> dict[str, Any]:
+    """boards/NAME.json: PlatformIO's own keys, and ours under `build`."""
+    flags = cpu_flags(board)
+    ram = {region.name: region for region in (plan.data, plan.arena)}
+    return {
+        "name": board.title,
+        "vendor": "tinyclap-edge",
+        "url": f"https://registry.platformio.org/platforms/platformio/{board.platformio.platform.split('@')[0]}",
+        "platforms": [PLATFORM_NAME],
+        "frameworks": [],
+        "build": {
+            "mcu": board.name,
+            "cpu": board.core,
+            "f_cpu": f"{board.clock_hz}L",
+            "ldscript": f"linker/{board.name}.ld",
+            "toolchain": toolchain or "",
+            "zig": {"flags": list(flags.zig)},
+            "gcc": {
+                "flags": list(flags.gcc),
+                "prefix": flags.gcc_prefix,
+                "package": GCC_PACKAGES[flags.gcc_prefix],
+            },
+            "regions": [
+                {"name": r.name, "kind": r.kind, "address": r.address, "size": r.size_bytes} for r in board.regions
+            ],
+        },
+        "upload": {
+            "maximum_size": plan.code.size_bytes,
+            "maximum_ram_size": sum(region.size_bytes for region in ram.values()),
+        },
+    }
+
+
+def _write_all(
+    root: Path,
+    board: Board,
+    parts: FirmwareParts,
+    config: FirmwareConfig,
+    plan: MemoryPlan,
+    description: dict[str, Any],
+) -> None:
+    firmware = firmware_dir()
+    for folder in ("boards", "linker", "src", "lib"):
+        (root / folder).mkdir(parents=True)
+    _text(root / "boards" / f"{board.name}.json", json.dumps(description, indent=2) + "\n")
+    _text(root / "linker" / f"{board.name}.ld", linker_script(plan))
+    _text(root / "platformio.ini", _ini(board))
+    _text(root / ".gitignore", f".pio/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n")
+    _text(root / "src" / "tce_config.h", config_header(board, config))
+    _text(root / "src" / "tce_label_pack.c", label_pack_source(parts.label_pack))
+    shutil.copyfile(firmware / "app" / "main.c", root / "src" / "main.c")
+    _library(root, "app", firmware / "app", skip=("main.c",))
+    _library(root, "port", firmware / "ports" / "semihost")
+    shutil.copyfile(firmware / "ports" / "tce_port.h", root / "lib" / "port" / "tce_port.h")
+    _library(root, "frontend", parts.frontend_dir)
+    _library(root, "labels", parts.labels_dir or firmware / "labels")
+    shutil.copytree(parts.encoder_dir, root / "lib" / "encoder")
+    if not (root / "lib" / "encoder" / "library.json").is_file():
+        _library_manifest(root, "encoder")
+    fill_toolbox(root / TOOLBOX)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "board": board.name,
+        "environment": board.name,
+        "config": asdict(config),
+        "arena_bytes": parts.arena_bytes,
+        "const_bytes": parts.const_bytes,
+        "label_pack_bytes": len(parts.label_pack),
+        "placement": {"code": plan.code.name, "data": plan.data.name, "arena": plan.arena.name},
+    }
+    _text(root / PROJECT_FILE, json.dumps(record, indent=2) + "\n")
+
+
+def _library(root: Path, name: str, source: Path, skip: tuple[str, ...] = ()) -> None:
+    """lib/NAME with the C files of a folder."""
+    files = [path for path in sorted(source.glob("*.[ch]")) if path.name not in skip]
+    if not files:
+        raise TinyclapError(f"the folder of the {name} sources, {source}, holds no C file", "install the package again")
+    target = root / "lib" / name
+    target.mkdir()
+    for path in files:
+        shutil.copyfile(path, target / path.name)
+    _library_manifest(root, name)
+
+
+def _library_manifest(root: Path, name: str) -> None:
+    manifest = {"name": f"tce_{name}", "version": "0.1.0", "build": {"srcDir": ".", "includeDir": "."}}
+    _text(root / "lib" / name / "library.json", json.dumps(manifest, indent=2) + "\n")
+
+
+def _text(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _ini(board: Board) -> str:
+    return f"""; Firmware of tinyclap-edge for {board.name}: {board.title}
+; `pio run` builds it, without a network; the image is .pio/build/{board.name}/firmware.elf
+; The compiler is zig (pip install ziglang) or, where only that is installed, gcc; to choose: board_build.toolchain = gcc
+
+[platformio]
+default_envs = {board.name}
+core_dir = ${{PROJECT_DIR}}/{TOOLBOX}
+platforms_dir = ${{PROJECT_DIR}}/{TOOLBOX}/platforms
+packages_dir = ${{PROJECT_DIR}}/{TOOLBOX}/packages
+
+[env:{board.name}]
+platform = {PLATFORM_NAME}
+board = {board.name}
+lib_archive = no
+test_framework = custom
+"""
+
+
+def config_header(board: Board, config: FirmwareConfig) -> str:
+    """src/tce_config.h."""
+    return f"""/* Generated by tinyclap-edge: what this image is and the constants between front end and encoder. */
+#ifndef TCE_CONFIG_H
+#define TCE_CONFIG_H
+
+#define TCE_VERSION "{config.version}"
+#define TCE_BOARD "{board.name}"
+#define TCE_ENCODER_ID "{config.encoder_id}"
+#define TCE_FRONTEND_ID "{config.frontend_id}"
+
+#define TCE_HOP_FRAMES {config.hop_frames} /* log-mel rows between two windows */
+
+/* log-mel in 1/256 dB -> the network's int8 input; the rule is tce_logmel_quantize_row's */
+#define TCE_INPUT_MULTIPLIER {config.input_multiplier}
+#define TCE_INPUT_SHIFT {config.input_shift}
+#define TCE_INPUT_ZERO_POINT ({config.input_zero_point})
+
+#endif
+"""
+
+
+def label_pack_source(pack: bytes) -> str:
+    """src/tce_label_pack.c: the label pack, byte for byte."""
+    lines = [", ".join(f"0x{byte:02x}" for byte in pack[i : i + 16]) for i in range(0, len(pack), 16)]
+    body = ",\n    ".join(lines)
+    return f"""/* Generated by tinyclap-edge: the label pack, {len(pack)} bytes. docs/label-pack.md describes them. */
+#include <stdint.h>
+
+extern const uint8_t tce_label_pack[];
+extern const uint32_t tce_label_pack_size;
+
+const uint8_t tce_label_pack[] __attribute__((aligned(8))) = {{
+    {body}
+}};
+const uint32_t tce_label_pack_size = sizeof tce_label_pack;
+"""
