@@ -10,12 +10,15 @@ from tinyclap_export.kernels_integer import prepare_kernels
 from tinyclap_export.samples import as_samples, chunks, last_uses, without_batch
 
 
-def run_integer(graph: Graph, x_int8: np.ndarray, keep: bool = False) -> np.ndarray | dict[str, np.ndarray]:
+def run_integer(
+    graph: Graph, x_int8: np.ndarray, keep: bool = False, dense_rounds_once: bool = True
+) -> np.ndarray | dict[str, np.ndarray]:
     """Outputs of an int8 graph for n samples.
 
     x_int8: (n, T, M, 1) or (n, 1, T, M, 1) int8. Returns int8 (n, r) of the first output, without its batch axis of
-    one; with keep=True a dict of every activation, each (n, *tensor shape). Raises ExportError (exit code 5) for an
-    operator that has no integer kernel.
+    one; with keep=True a dict of every activation, each (n, *tensor shape). dense_rounds_once: FULLY_CONNECTED by
+    LiteRT's rule, which is ours; False gives TFLM's. Raises ExportError (exit code 5) for an operator that has no
+    integer kernel.
     """
     x = np.asarray(x_int8)
     if x.dtype != np.int8:
@@ -23,7 +26,7 @@ def run_integer(graph: Graph, x_int8: np.ndarray, keep: bool = False) -> np.ndar
     if len(graph.inputs) != 1:
         raise ExportError(f"a graph of {len(graph.inputs)} inputs", "one input is supported", exit_code=5)
     samples = as_samples(graph, x)
-    kernels = prepare_kernels(graph)
+    kernels = prepare_kernels(graph, dense_rounds_once)
     constants = {name: t.data[None] for name, t in graph.tensors.items() if t.data is not None}
     last, wanted = last_uses(graph), set(graph.outputs)
     parts: list[dict[str, np.ndarray]] = []

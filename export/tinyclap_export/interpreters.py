@@ -1,4 +1,4 @@
-"""Foreign interpreters that judge what we write: LiteRT's reference kernels, and TFLM's Python wheel where installed."""
+"""Foreign interpreters that judge what we write: LiteRT's reference kernels, and TFLM's wheel where installed."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ pad, concatenation). AVERAGE_POOL_2D divides by the number of elements inside th
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from tinyclap_export import fixedpoint, requant
@@ -192,14 +194,15 @@ INTEGER_KERNELS = {
 }
 
 
-def prepare_kernels(graph: Graph) -> list[IntegerKernel]:
+def prepare_kernels(graph: Graph, dense_rounds_once: bool = True) -> list[IntegerKernel]:
     """One kernel an operator. Raises ExportError (exit code 5) naming the operator that has none or cannot have one."""
+    prepare = {**INTEGER_KERNELS, "FULLY_CONNECTED": partial(prepare_dense, rounds_once=dense_rounds_once)}
     kernels = []
     for index, op in enumerate(graph.ops):
         if op.kind not in INTEGER_KERNELS:
             raise ExportError(f"operator {index} ({op.name}): no integer kernel for {op.kind}", exit_code=5)
         try:
-            kernels.append(INTEGER_KERNELS[op.kind](graph, op))
+            kernels.append(prepare[op.kind](graph, op))
         except (ValueError, OverflowError) as error:
             raise ExportError(f"operator {index} {op.kind} ({op.name}): {error}", "its scales cannot be", 5) from error
     return kernels

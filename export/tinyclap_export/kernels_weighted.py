@@ -7,7 +7,7 @@ float64) represents without error, so BLAS computes them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -98,8 +98,8 @@ def prepare_conv(graph: Graph, op: Op) -> IntegerKernel:
     return kernel
 
 
-def prepare_dense(graph: Graph, op: Op) -> IntegerKernel:
-    p = weighted_parameters(graph, op)
+def prepare_dense(graph: Graph, op: Op, rounds_once: bool = True) -> IntegerKernel:
+    p = replace(weighted_parameters(graph, op), rounds_once=rounds_once)
     wide = p.weights.astype(np.int64) - p.weights_zero_point
     dtype = _exact_dtype(wide, 0)
     weights = wide.astype(dtype).T  # (c_in, c_out)

@@ -103,7 +103,7 @@ def _activation_quants(graph: Graph, ranges: Ranges, saturated: set[str]) -> dic
                 if name in leader:
                     leader[find(op.outputs[0])] = find(name)
     pinned = {op.outputs[0]: FIXED_OUTPUT[op.kind] for op in graph.ops if op.kind in FIXED_OUTPUT}
-    pinned.update({name: UNIT_INTERVAL for name in saturated})
+    pinned.update(dict.fromkeys(saturated, UNIT_INTERVAL))
     groups: dict[str, list[str]] = {}
     for name in leader:
         groups.setdefault(find(name), []).append(name)

@@ -45,7 +45,7 @@ def _aligned_buffer(s: Any, data: bytes) -> Any:
     """A BufferT whose bytes start at a multiple of ALIGNMENT, as TFLM on a microcontroller expects."""
 
     class AlignedBuffer(s.BufferT):
-        def Pack(self, builder: Any) -> int:  # noqa: N802 (flatbuffers' name)
+        def Pack(self, builder: Any) -> int:
             builder.StartVector(1, len(data), ALIGNMENT)
             head = builder.head - len(data)
             builder.head = head
