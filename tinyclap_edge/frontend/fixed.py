@@ -106,7 +106,7 @@ def _split(re: np.ndarray, im: np.ndarray, tables: Tables) -> tuple[np.ndarray, 
 
 
 def _mel(re: np.ndarray, im: np.ndarray, tables: Tables) -> np.ndarray:
-    """Mel energies (T, mel_bins) uint64: each bin's power goes to the filter that rises there and the one that falls."""
+    """Mel energies (T, mel_bins) uint64: a bin's power is shared by the filters that rise and fall there."""
     first, last = int(tables.edge[0]), int(tables.edge[-1])
     power = (re[:, first:last] ** 2 + im[:, first:last] ** 2).astype(np.uint64)
     rise = tables.rise.astype(np.uint64)
