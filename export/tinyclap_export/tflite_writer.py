@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyclap_export.errors import ExportError
-from tinyclap_export.graph import Graph, Op, Tensor
+from tinyclap_export.graph import WEIGHTED, Graph, Op, Quant, Tensor
 from tinyclap_export.schema import ACTIVATION_CODES, BUILTIN, FILE_IDENTIFIER, PADDING_CODES, TENSOR_TYPES, schema
 
 ALIGNMENT = 16  # of constants: the schema's force_align, which the generated Python code forgets
@@ -107,6 +107,17 @@ class _Writer:
         data = np.ascontiguousarray(values, np.int32)
         return self.add(Tensor(name, data.shape, "int32", data))
 
+    def no_bias(self, op: Op) -> int:
+        """Index of an absent bias: none for a dense layer, zeros for a convolution (LiteRT's int8 kernel wants one)."""
+        if op.kind == "FULLY_CONNECTED":
+            return -1
+        x, w = (self.graph.tensors[n] for n in op.inputs)
+        channels = self.graph.tensors[op.outputs[0]].shape[3]
+        assert x.quant is not None and w.quant is not None
+        scale = x.quant.s * w.quant.scale
+        quant = Quant(scale, np.zeros(scale.size, np.int32), 0 if scale.size > 1 else None)
+        return self.add(Tensor(f"{op.name}/zero_bias", (channels,), "int32", np.zeros(channels, np.int32), quant))
+
     def operator(self, op: Op) -> Any:
         if op.kind not in BUILTIN:
             raise ExportError(f"operator {op.name}: {op.kind} has no TFLite form", "quantize the graph first")
@@ -118,8 +129,8 @@ class _Writer:
         key = {"MEAN": "axes", "PAD": "pads", "TRANSPOSE": "perm", "RESHAPE": "new_shape"}.get(op.kind)
         if key is not None:
             inputs.append(self.add_int32(f"{op.name}/{key}", op.attrs[key]))
-        if op.kind == "FULLY_CONNECTED" and len(inputs) == 2:
-            inputs.append(-1)
+        if op.kind in WEIGHTED and op.bias is None:
+            inputs.append(self.no_bias(op))
         o.inputs = np.array(inputs, np.int32)
         o.outputs = np.array([self.add(self.graph.tensors[n]) for n in op.outputs], np.int32)
         options = _options(self.s, op)
