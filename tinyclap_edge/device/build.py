@@ -146,4 +146,6 @@ def _failure(lines: list[str], name: str, board: dict) -> TinyclapError:
         )
     errors = [line for line in lines if re.search(r"\b(error|undefined)\b", line, re.IGNORECASE) and line[:1] != "*"]
     said = " | ".join(dict.fromkeys(errors[:3])) or " | ".join([line for line in lines if line][-3:])
-    return BuildFailed(f"the firmware of {name} did not build: {said}", "`pio run -v` in the project shows every command")
+    return BuildFailed(
+        f"the firmware of {name} did not build: {said}", "`pio run -v` in the project shows every command"
+    )

@@ -1,12 +1,12 @@
 """Writing the PlatformIO project of a firmware: everything in one folder that `pio run` builds without a network.
 
-    platformio.ini           one environment, named after the board
-    boards/BOARD.json        the board for PlatformIO, from its memory regions
-    linker/BOARD.ld          where code, data and arena go
-    src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
-    lib/{app,port,encoder,frontend,labels}/
-    toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
-    project.json             what it was written from, for `build` and `bench`
+platformio.ini           one environment, named after the board
+boards/BOARD.json        the board for PlatformIO, from its memory regions
+linker/BOARD.ld          where code, data and arena go
+src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
+lib/{app,port,encoder,frontend,labels}/
+toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
+project.json             what it was written from, for `build` and `bench`
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def write_project(
     DoesNotFit names region and bytes before anything is written; Xtensa boards are a UsageError (see cpu.py).
     """
     out = Path(out_dir)
-    plan = plan_memory(board, parts.arena_bytes, config.stack_bytes, code_bytes=parts.const_bytes + len(parts.label_pack))
+    plan = plan_memory(
+        board, parts.arena_bytes, config.stack_bytes, code_bytes=parts.const_bytes + len(parts.label_pack)
+    )
     description = board_description(board, plan, toolchain)
     if out.exists() and not (out / PROJECT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is no firmware project", "choose another directory, or empty this one")
@@ -164,7 +166,7 @@ def _write_all(
     _text(root / "boards" / f"{board.name}.json", json.dumps(description, indent=2) + "\n")
     _text(root / "linker" / f"{board.name}.ld", linker_script(plan))
     _text(root / "platformio.ini", _ini(board))
-    _text(root / ".gitignore", f".pio/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n")
+    _text(root / ".gitignore", f".pio/\n__pycache__/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n")
     _text(root / "src" / "tce_config.h", config_header(board, config))
     _text(root / "src" / "tce_label_pack.c", label_pack_source(parts.label_pack))
     shutil.copyfile(firmware / "app" / "main.c", root / "src" / "main.c")

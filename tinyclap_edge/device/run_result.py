@@ -63,6 +63,11 @@ class RunResult:
     seconds: float = 0.0  # wall time on the host
 
 
+def command_line(hop_frames: int | None) -> str:
+    """The firmware's command line: a program name, then settings."""
+    return "firmware" if hop_frames is None else f"firmware hop={hop_frames}"
+
+
 def parse_console(text: str, exit_code: int | None) -> tuple[Banner, list[WindowResult], int]:
     """Banner, windows and stack bytes from the firmware's text.
 

@@ -102,7 +102,9 @@ def find_toolchain(board: Board, name: str | None = None) -> Toolchain:
             raise ToolMissing("no zig compiler is installed", ZIG_INSTALL)
     gcc = shutil.which(flags.gcc_prefix + "gcc")
     if not gcc:
-        raise ToolMissing(f"{flags.gcc_prefix}gcc is not installed", f"apt-get install {GCC_PACKAGES[flags.gcc_prefix]}")
+        raise ToolMissing(
+            f"{flags.gcc_prefix}gcc is not installed", f"apt-get install {GCC_PACKAGES[flags.gcc_prefix]}"
+        )
     return Toolchain(
         "gcc",
         (gcc,),

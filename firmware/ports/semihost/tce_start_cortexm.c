@@ -24,7 +24,7 @@ const tce_vectors tce_vector_table __attribute__((section(".tce_vectors"), used)
  * CPACR (0xE000ED88) bits 20..23 give full access to CP10 and CP11: scalar floating point and, on a Cortex-M55, MVE. */
 __attribute__((naked)) _Noreturn void tce_reset(void)
 {
-    __asm__ volatile(
+    __asm__ volatile(".syntax unified\n"
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
         "ldr r0, =0xE000ED88\n"
         "ldr r1, [r0]\n"

@@ -17,7 +17,7 @@ from tinyclap_edge.device.elf_image import ElfImage, read_elf
 from tinyclap_edge.device.emulator.attribution import phase_map
 from tinyclap_edge.device.emulator.counting import make_counter
 from tinyclap_edge.device.emulator.semihosting import SemihostingFiles
-from tinyclap_edge.device.run_result import RunResult, parse_console
+from tinyclap_edge.device.run_result import RunResult, command_line, parse_console
 from tinyclap_edge.errors import DeviceError, DoesNotFit, ToolMissing, UsageError
 
 _PAGE = 0x1000
@@ -36,11 +36,16 @@ class UnicornTarget:
     timeout_s: float = DEFAULT_TIMEOUT_S
     name: str = "emulator"
 
-    def run(self, elf: Path | str, pcm: np.ndarray) -> RunResult:
-        """One run over int16 PCM (n,). DeviceError when the firmware fails, DoesNotFit when the image leaves the board's memory."""
+    def run(self, elf: Path | str, pcm: np.ndarray, hop_frames: int | None = None) -> RunResult:
+        """One run over int16 PCM (n,); `hop_frames` overrides the image's own.
+
+        DeviceError when the firmware fails, DoesNotFit when the image leaves the board's memory.
+        """
         image = read_elf(elf)
         used = image.bytes_by_region(self.board.regions, self.board.name)
-        files = SemihostingFiles({"pcm.bin": np.ascontiguousarray(pcm, dtype="<i2").tobytes()})
+        files = SemihostingFiles(
+            {"pcm.bin": np.ascontiguousarray(pcm, dtype="<i2").tobytes()}, command_line(hop_frames)
+        )
         started = time.perf_counter()
         machine = _Machine(self.board, image, files)
         phases = phase_map(image)
