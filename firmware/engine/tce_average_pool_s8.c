@@ -23,7 +23,7 @@ void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce
                     tap += w->channels;
                 }
             }
-            *out++ = tce_store((sum > 0 ? sum + count / 2 : sum - count / 2) / count, 0, layer->low, layer->high);
+            *out++ = tce_store((sum > 0 ? sum + count / 2 : sum - count / 2) / count, layer->output);
         }
     }
 }

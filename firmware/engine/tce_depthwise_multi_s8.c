@@ -23,8 +23,7 @@ void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const 
                     k += outputs;
                 }
             }
-            acc = tce_requant(acc, layer->scale[o].multiplier, layer->scale[o].shift);
-            *out++ = tce_store(acc, layer->output.zero_point, layer->output.low, layer->output.high);
+            *out++ = tce_store(tce_requant(acc, layer->scale[o]), layer->output);
         }
     }
 }

@@ -122,7 +122,7 @@ void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer);
 /* Pooling; padding takes no part. The quantisation of input and output is the same, so values only move. */
 typedef struct {
     tce_window window;
-    int32_t low, high; /* clamp limits, in int8 codes */
+    tce_output output; /* zero_point 0: codes are not shifted */
 } tce_pool;
 
 /* Output row y of the average, divided by the taps inside the map, half away from zero. out: [out_w][channels]. */

@@ -22,7 +22,7 @@ void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_poo
                     tap += w->channels;
                 }
             }
-            *out++ = tce_store(largest, 0, layer->low, layer->high);
+            *out++ = tce_store(largest, layer->output);
         }
     }
 }

@@ -4,8 +4,7 @@
 
 static int8_t tce_finish(int32_t sum, const tce_mean *layer)
 {
-    const int32_t value = tce_requant(sum + layer->offset, layer->scale.multiplier, layer->scale.shift);
-    return tce_store(value, layer->output.zero_point, layer->output.low, layer->output.high);
+    return tce_store(tce_requant(sum + layer->offset, layer->scale), layer->output);
 }
 
 /* `lanes` (1 or 4) neighbouring outputs; `in` points at their first element. */

@@ -4,7 +4,7 @@
 
 void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer)
 {
-    const tce_output output = layer->output;
+    const tce_output output = layer->output; /* copies: a store to `out` could otherwise change them */
     const tce_scale scale = layer->scale;
     const int32_t a_zero_point = layer->a_zero_point;
     const int32_t b_zero_point = layer->b_zero_point;
@@ -17,8 +17,7 @@ void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary 
             const int8_t *y = b + i * layer->b_stride[0] + j * layer->b_stride[1];
             for (int32_t k = layer->size[2]; k > 0; k--) {
                 const int32_t product = (*x - a_zero_point) * (*y - b_zero_point);
-                *out++ = tce_store(tce_requant(product, scale.multiplier, scale.shift), output.zero_point, output.low,
-                                   output.high);
+                *out++ = tce_store(tce_requant(product, scale), output);
                 x += a_step;
                 y += b_step;
             }

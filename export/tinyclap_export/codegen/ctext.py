@@ -9,44 +9,11 @@ from typing import Any
 import numpy as np
 
 WIDTH = 118
-_KEYWORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-    ]
-)
+_KEYWORDS = {
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
+    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
+    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+}  # fmt: skip
 
 
 def is_identifier(name: str) -> bool:
@@ -55,7 +22,12 @@ def is_identifier(name: str) -> bool:
 
 
 def comment_text(text: str) -> str:
-    """Foreign text (tensor names) made safe inside a C comment: printable ASCII, no comment or trigraph marks."""
+    """Foreign text (tensor names) made safe inside a C comment: printable ASCII, no comment or trigraph marks, short.
+
+    Converters name a fused operator by all its parts, separated by semicolons: the last part stands for it.
+    """
+    text = text.split(";")[-1]
+    text = text if len(text) <= 80 else "..." + text[-77:]
     printable = "".join(c if " " <= c <= "~" else "?" for c in text)
     return printable.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").rstrip("\\")
 

@@ -253,10 +253,9 @@ def _pool(graph: Graph, op: Op, folded: Pads) -> Step:
     _one_sample(graph, op)
     x, out = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     constants.same_quant(op, x, out)
-    output = constants.output_fields(op, out)
+    output = {**constants.output_fields(op, out), "zero_point": 0}
     word = "average" if op.kind == "AVERAGE_POOL_2D" else "max"
-    struct = {"window": constants.window_fields(op, x, out, tuple(op.attrs["filter"])), "low": output["low"],
-              "high": output["high"]}  # fmt: skip
+    struct = {"window": constants.window_fields(op, x, out, tuple(op.attrs["filter"])), "output": output}
     return Step(op, f"{word}_pool", (f"tce_{word}_pool_s8",), (("in", x.name),), out.name,
                 _rows(out.shape, f"tce_{word}_pool_row_s8(in, {{row}}, y, &layer);"), "tce_pool", struct)  # fmt: skip
 
