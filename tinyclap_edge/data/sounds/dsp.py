@@ -143,7 +143,7 @@ def event_times(rng: np.random.Generator, seconds: float, rate_hz: float, jitter
     period = 1.0 / rate_hz
     count = int(seconds / period) + 2
     steps = period * np.maximum(0.2, 1 + jitter * rng.standard_normal(count))
-    times = rng.uniform(0, min(period, 0.6)) + np.concatenate([[0.0], np.cumsum(steps[:-1])])
+    times = rng.uniform(0, min(period, 0.6, 0.4 * seconds)) + np.concatenate([[0.0], np.cumsum(steps[:-1])])
     return times[times < seconds]
 
 
