@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyclap_edge.frontend.reference import frame_pcm
 from tinyclap_edge.frontend.spec import FrontendSpec
-from tinyclap_edge.frontend.tables import DB_BITS, LOG2_BITS, Tables, build_tables
+from tinyclap_edge.frontend.tables import LOG2_BITS, Tables, build_tables
 
 CHUNK = 512  # frames at a time: bounds the memory of a long recording
 LOW_WORD = np.uint64(0xFFFFFFFF)
@@ -124,17 +124,16 @@ def _mel(re: np.ndarray, im: np.ndarray, tables: Tables) -> np.ndarray:
 
 def _decibels(energy: np.ndarray, shift: np.ndarray, spec: FrontendSpec, tables: Tables) -> np.ndarray:
     """10 log10 in 1/256 dB by a table of log2 with straight lines between its 33 points."""
-    exponent = np.zeros(energy.shape, np.int64)
+    zeros = np.zeros(energy.shape, np.int64)
     mantissa = energy.copy()
     for step in (32, 16, 8, 4, 2, 1):  # normalise: bit 63 becomes the leading one
         small = mantissa < (np.uint64(1) << np.uint64(64 - step))
         mantissa = np.where(small, mantissa << np.uint64(step), mantissa)
-        exponent += np.where(small, step, 0)
-    exponent = 63 - exponent
+        zeros += np.where(small, step, 0)
     index = ((mantissa >> np.uint64(58)) & np.uint64(31)).astype(np.int64)
-    fraction = ((mantissa >> np.uint64(42)) & np.uint64(0xFFFF)).astype(np.int64)
+    fraction = ((mantissa >> np.uint64(47)) & np.uint64(0x7FF)).astype(np.int64)
     table = tables.log2.astype(np.int64)
-    octaves = ((exponent - 60 - 2 * shift[:, None]) << LOG2_BITS) + table[index]
-    octaves += ((table[index + 1] - table[index]) * fraction) >> 16
-    level = (octaves * tables.db_scale + tables.db_offset) >> DB_BITS
-    return np.where(energy == 0, spec.floor_q8, np.clip(level, spec.floor_q8, 32767)).astype(np.int16)
+    octaves = tables.db_bias - ((zeros + 2 * shift[:, None]) << LOG2_BITS) + table[index]  # Q24
+    octaves += ((table[index + 1] - table[index]) * fraction) >> 11
+    level = _high(octaves, np.int64(tables.db_scale))
+    return np.where(energy == 0, spec.floor_q8, np.maximum(level, spec.floor_q8)).astype(np.int16)

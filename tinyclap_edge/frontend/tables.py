@@ -16,8 +16,8 @@ from tinyclap_edge.frontend import exact
 from tinyclap_edge.frontend.spec import Q8, FrontendSpec
 
 REVISION = 1  # of the arithmetic in firmware/frontend: part of every frontend_id
-TWIDDLE_BITS, SPLIT_BITS, RISE_BITS, DB_BITS = 30, 31, 32, 31
-LOG2_STEPS, LOG2_BITS = 32, 16
+TWIDDLE_BITS, SPLIT_BITS, RISE_BITS = 30, 31, 32
+LOG2_STEPS, LOG2_BITS, DB_BITS = 32, 24, 8
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Tables:
     split: np.ndarray  # (points / 2 - 1, 2) int32 Q31, cos and sin of 2 pi k / n_fft, k = 1 ...
     edge: np.ndarray  # (mel_bins + 2,) uint16, first FFT bin at or above each corner of the triangles
     rise: np.ndarray  # (edge[-1] - edge[0],) uint32 Q32, the rising flank at each FFT bin
-    log2: np.ndarray  # (33,) int32 Q16, log2(1 + i/32)
-    db_scale: int  # 1/256 dB per 1/65536 octave of power, Q31
-    db_offset: int  # the window's gain and one half, 1/256 dB in Q31
+    log2: np.ndarray  # (33,) int32 Q24, log2(1 + i/32)
+    db_scale: int  # 1/256 dB per octave of power, Q8
+    db_bias: int  # octaves of a power of 2^63, with half of 1/256 dB, Q24
 
     @property
     def quarters(self) -> list[int]:
@@ -68,6 +68,7 @@ def build_tables(spec: FrontendSpec) -> Tables:
         length *= 4
     edge, rise = _mel_flanks(spec)
     gain = Decimal(2 * spec.n_fft) / spec.window_samples  # n_fft / sum(window)
+    per_octave = exact.decibels(Decimal(2)) * Q8  # 770.6
     return Tables(
         first_radix=1 << first_bits,
         window=_array([exact.fixed((1 - c) / 2, 31 - first_bits) for c in exact.cosines(spec.window_samples)], "i4"),
@@ -77,8 +78,8 @@ def build_tables(spec: FrontendSpec) -> Tables:
         edge=_array(edge, "u2"),
         rise=_array(rise, "u4"),
         log2=_array([exact.fixed(exact.log2(1 + Decimal(i) / LOG2_STEPS), LOG2_BITS) for i in range(33)], "i4"),
-        db_scale=exact.fixed(exact.decibels(Decimal(2)) * Q8, DB_BITS - LOG2_BITS),
-        db_offset=exact.fixed(exact.decibels(gain * gain) * Q8, DB_BITS) + (1 << (DB_BITS - 1)),
+        db_scale=exact.fixed(per_octave, DB_BITS),
+        db_bias=exact.fixed(63 - 60 + exact.log2(gain * gain) + 1 / (2 * per_octave), LOG2_BITS),
     )
 
 
@@ -140,8 +141,8 @@ def emit_c(spec: FrontendSpec, folder: Path) -> list[Path]:
         "FLOOR_Q8": (f"({spec.floor_q8})", f"{spec.floor_db:g} dB, the least that a row holds"),
         "OFFSET_Q8": (f"({spec.offset_q8})", f"{spec.offset_db:g} dB, added before the network's scale"),
         "FIRST_RADIX": (tables.first_radix, "of the FFT's pass that is fused with the window; all others are radix 4"),
-        "DB_SCALE": (tables.db_scale, "1/256 dB per 1/65536 octave of power, Q31"),
-        "DB_OFFSET": (f"INT64_C({tables.db_offset})", "the window's gain in 1/256 dB, Q31, and one half to round"),
+        "DB_SCALE": (tables.db_scale, "1/256 dB per octave of power, Q8"),
+        "DB_BIAS": (tables.db_bias, "octaves above full scale of a power of 2^63, and half of 1/256 dB, Q24"),
         "FRONTEND_ID": (f'"{spec.frontend_id}"', "names all of this"),
     }
     for name, (value, about) in constants.items():
@@ -166,7 +167,7 @@ def emit_c(spec: FrontendSpec, folder: Path) -> list[Path]:
         "split": (tables.split, "int32_t", "[n_fft / 4 - 1][2] cos, sin of 2 pi k / n_fft for k = 1 ..., Q31"),
         "edge": (tables.edge, "uint16_t", "[MELS + 2] the first FFT bin at or above each corner of the triangles"),
         "rise": (tables.rise, "uint32_t", "[edge[MELS + 1] - edge[0]] each bin's place between its two corners, Q32"),
-        "log2": (tables.log2, "int32_t", "[33] log2(1 + i / 32), Q16"),
+        "log2": (tables.log2, "int32_t", "[33] log2(1 + i / 32), Q24"),
     }.items():
         header += [f"/* {about} */", f"extern const {ctype} tce_logmel_{name}[{array.size}];"]
         source += [f"const {ctype} tce_logmel_{name}[{array.size}] = {{", *_rows(array), "};", ""]
