@@ -95,7 +95,7 @@ def train(
             value = loss(step, generator)
             if not torch.isfinite(value):
                 raise GateFailed(
-                    f"{title}: the loss of step {step} is {float(value)}", "the last checkpoint is kept; lower the rate"
+                    f"{title}: the loss of step {step} is {value.item()}", "the last checkpoint is kept; lower the rate"
                 )
             value.backward()
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)

@@ -1,7 +1,7 @@
 """One examination for every form of a model: teacher, float student, reduced, int8, emulated.
 
-A model is `embed(features) -> (n, r)` for features (n, frames, mels) int16 in 1/256 dB, plus the matrix that takes texts
-of the shared space to its r dimensions. The same sets, texts and code judge them all, and the result is deterministic.
+A model is `embed(features) -> (n, r)` for features (n, frames, mels) int16 in 1/256 dB, plus the matrix that takes
+texts of the shared space to its r dimensions. The same sets, texts and code judge them all, the same way twice.
 """
 
 from __future__ import annotations
@@ -81,12 +81,11 @@ def examine(
             second = embed(sets["second"].features)
             names = sets["second"].names
             labels = np.array([fresh.names.index(n) for n in names])[sets["second"].labels]
+            own = class_matrix(names, texts, "ensemble")
             every = class_matrix(fresh.names, texts, "ensemble")  # among all seen names, not only those with a second
             result["second"] = {
                 "ensemble": top1(second, labels, every).to_dict(),
-                "among themselves": top1(
-                    second, sets["second"].labels, class_matrix(names, texts, "ensemble")
-                ).to_dict(),
+                "among themselves": top1(second, sets["second"].labels, own).to_dict(),
             }
     shifts = [s.name for s in SHIFTS] if full else ["white noise 0 dB"]
     every = class_matrix(fresh.names, texts, "ensemble")

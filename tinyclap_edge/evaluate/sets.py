@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,7 +105,7 @@ def build_sets(
     if cache:
         temporary = cache.with_suffix(".tmp.npz")
         np.savez(temporary, key=key, **_pack(sets))
-        os.replace(temporary, cache)
+        temporary.replace(cache)
     return sets
 
 

@@ -35,7 +35,8 @@ SHIFTS: tuple[Shift, ...] = (
 def apply_shift(audio: np.ndarray, shift: Shift, samples: int, rng: np.random.Generator) -> np.ndarray:
     """One window of distorted sound as int16 PCM.
 
-    audio: (m,) float32 in [-1, 1), m >= 1.15 * samples so that the faster copy fills the window; samples: of the window.
+    audio: (m,) float32 in [-1, 1), m >= 1.15 * samples so that the faster copy fills the window;
+    samples: of the window.
     The signal-to-noise ratio is that of the window's root mean squares. Returns (samples,) int16.
     """
     window = audio[:samples].astype(np.float64)

@@ -12,8 +12,8 @@ def rotation(audio: np.ndarray, text: np.ndarray | None = None) -> np.ndarray:
     """Principal directions of the shared space by falling variance: (dim, dim) float32, orthonormal rows.
 
     audio: (n, dim) embeddings of training clips; text: (m, dim) of training captions, each side with equal weight.
-    Vectors are made unit first and are *not* centred: a rotation then keeps every cosine exactly at r = dim. The sign of each
-    direction is fixed (its largest entry is positive), so that the same data give the same bytes.
+    Vectors are made unit first and are *not* centred: a rotation then keeps every cosine exactly at r = dim.
+    The sign of each direction is fixed (its largest entry is positive), so that the same data give the same bytes.
     """
     moment = _moment(audio)
     if text is not None:

@@ -32,7 +32,7 @@ class BuildLog:
 
     def __call__(self, line: str) -> None:
         text = f"[{time.time() - self.began:7.1f} s] {line}"
-        with open(self.path, "a", encoding="utf-8") as handle:
+        with self.path.open("a", encoding="utf-8") as handle:
             handle.write(text + "\n")
         print(text, file=sys.stderr, flush=True)
 
@@ -49,7 +49,8 @@ def build(
     """Make the reference models; returns the accuracies, as written to out/accuracies.json.
 
     work: a folder for shards and checkpoints (1.5 GB in full); out: teacher.safetensors, one file a student,
-    calibration.npz, evaluation_texts.npz, accuracies.json, build.log. processes: for rendering, and students trained side by side on a CPU.
+    calibration.npz, evaluation_texts.npz, accuracies.json, build.log.
+    processes: for rendering, and students trained side by side on a CPU.
     device: None takes a GPU where there is one. ToolMissing (3) where the text tower is not installed.
     """
     import torch
@@ -77,6 +78,7 @@ def stage_data(
     """Render what is missing; embed every text once. Returns the sets of clips and the text vectors."""
     from tinyclap_edge.data.sounds.captions import all_training_texts
     from tinyclap_edge.evaluate.harness import evaluation_texts
+    from tinyclap_edge.evaluate.sets import build_sets
     from tinyclap_edge.frontend.spec import FrontendSpec
     from tinyclap_edge.reference import data
     from tinyclap_edge.reference.teaching import gather_captions
@@ -84,6 +86,7 @@ def stage_data(
     spec = FrontendSpec()
     shards, checks = data.shards_of(config), data.validation_shards(config)
     data.render_shards(shards | checks, work / "shards", spec, processes, log)
+    build_sets(spec, config.evaluation, processes, work / "evaluation.npz")
     clips = {
         "train": data.load_shards(list(shards), work / "shards"),
         **{name: data.load_shards([name], work / "shards") for name in checks},
@@ -153,7 +156,7 @@ def stage_embed(config: BuildConfig, work: Path, clips: dict, vectors: dict, dev
     features = np.concatenate([train.features, mixtures])
     temporary = work / "pool-features.tmp.npy"
     np.save(temporary, features)
-    os.replace(temporary, work / "pool-features.npy")
+    temporary.replace(work / "pool-features.npy")
     picks = np.flatnonzero(vectors["used"])
     _save_npz(
         work / "pool.npz",
@@ -206,4 +209,4 @@ def stage_finish(config: BuildConfig, work: Path, out: Path, processes: int, log
 def _save_npz(path: Path, **arrays: Any) -> None:
     temporary = path.with_suffix(".tmp.npz")
     np.savez(temporary, **arrays)
-    os.replace(temporary, path)
+    temporary.replace(path)

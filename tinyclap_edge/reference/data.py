@@ -7,7 +7,6 @@ dB, and what is true of it. The students' noise has its own shard of shapes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -101,7 +100,7 @@ def render_shards(
             level_db=np.array([r[1] for r in rows], np.float32),
             descriptions=json.dumps([r[2] for r in rows]),
         )
-        os.replace(temporary, path)
+        temporary.replace(path)
         log(f"data: {done}/{len(shards)} {name}, {len(jobs)} clips")
 
 

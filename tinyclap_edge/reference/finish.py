@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from tinyclap_edge.distill.augment import NoiseShapes, augment
 from tinyclap_edge.distill.checkpoint import load_checkpoint
 from tinyclap_edge.distill.loop import lean
-from tinyclap_edge.evaluate.harness import examine, evaluation_texts, reduce_texts
+from tinyclap_edge.evaluate.harness import evaluation_texts, examine, reduce_texts
 from tinyclap_edge.evaluate.sets import EvaluationSet, build_sets
 from tinyclap_edge.evaluate.zeroshot import Texts, class_matrix, top1, unit
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -58,7 +57,7 @@ def finish(config: BuildConfig, work: Path, out: Path, processes: int, log: Call
     write_evaluation_texts(raw, out)
     temporary = out / "accuracies.json.tmp"
     temporary.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, out / "accuracies.json")
+    temporary.replace(out / "accuracies.json")
     return result
 
 
@@ -141,7 +140,7 @@ def finish_student(
 def curve(
     audio: np.ndarray, fresh: EvaluationSet, texts: Texts, basis: np.ndarray, order: np.ndarray, config: BuildConfig
 ) -> dict[str, dict[str, Any]]:
-    """Zero-shot accuracy (ensemble) against r: rotated, pruned by magnitude, and by random entries (mean of 5 draws)."""
+    """Zero-shot accuracy (ensemble) against r: rotated, pruned by magnitude, by random entries (mean of 5 draws)."""
 
     def at(matrix: np.ndarray) -> float:
         classes = class_matrix(fresh.names, reduce_texts(texts, matrix), "ensemble")
@@ -175,14 +174,14 @@ def write_calibration(config: BuildConfig, pool: Pool, clean: int, out: Path) ->
     steps = np.clip(np.round(2 * db.numpy()) + 200, 0, 255).astype(np.uint8)
     temporary = out / "calibration.tmp.npz"
     np.savez_compressed(temporary, features=steps, embeddings=pool.embeddings[picks], clip=picks.astype(np.int32))
-    os.replace(temporary, out / "calibration.npz")
+    temporary.replace(out / "calibration.npz")
 
 
 def write_evaluation_texts(raw: dict[str, np.ndarray], out: Path) -> None:
     """The text tower's vectors of every examination text, so that an examination needs no text tower."""
     temporary = out / "evaluation_texts.tmp.npz"
     np.savez_compressed(temporary, texts=np.array(list(raw)), vectors=np.stack(list(raw.values())).astype(np.float16))
-    os.replace(temporary, out / "evaluation_texts.npz")
+    temporary.replace(out / "evaluation_texts.npz")
 
 
 def summary(table: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from tinyclap_edge.teachers.reference import DIM, normalise
 
 @dataclass(frozen=True)
 class Pool:
-    """What students learn from: features (n, frames, mels) int16 (memory-mapped), level_db (n,), embeddings (n, 384)."""
+    """What students learn from: features (n, frames, mels) int16 mapped, level_db (n,), embeddings (n, dim)."""
 
     features: np.ndarray
     level_db: np.ndarray

@@ -1,4 +1,4 @@
-"""Stages `teacher` and `embed`: train the audio tower against captions, pick the step by the validation families, embed."""
+"""Stages `teacher` and `embed`: train the audio tower on captions, pick the step by the validation families."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from tinyclap_edge.reference.data import NOISE_LEVEL_DB, Clips
 from tinyclap_edge.teachers.reference import ReferenceTeacher, normalise
 
 Log = Callable[[str], None]
-_ENOUGH_SEEN = 0.98
+_ENOUGH_SEEN = 0.975
+_OCTAVES = 0.33219  # doublings of power in a decibel
 
 
 @dataclass(frozen=True)
 class Captions:
-    """Which captions are true of which clip. fits: (groups, captions) bool; groups: (clips, 2) int, -1 where one only."""
+    """Which captions are true of which clip. fits: (groups, captions) bool; groups: (clips, 2) int, -1 for none."""
 
     choices: list[CaptionChoices]
     groups: np.ndarray
@@ -165,7 +166,7 @@ def validation_scores(
     labels = np.array([names.index(d[0].family) for d in seen_validation.descriptions])
     bare = project(teacher, np.stack([examination[f"the sound of {n}"] for n in names]))
     seen = top1(teacher.embed_db(seen_validation.features), labels, bare).value
-    texts = {k: v for k, v in zip(examination, project(teacher, np.stack(list(examination.values()))), strict=True)}
+    texts = dict(zip(examination, project(teacher, np.stack(list(examination.values()))), strict=True))
     audio = teacher.embed_db(validation.features)
     labels = np.array([VALIDATION.index(d[0].family) for d in validation.descriptions])
     accuracy, probability = [], []
@@ -198,6 +199,6 @@ def extra_mixtures(clips: Clips, config: BuildConfig) -> tuple[np.ndarray, np.nd
         mixed = mix_powers(features_of(clips, a), features_of(clips, b), torch.from_numpy(gain))
         out[start : start + n] = np.round(mixed.numpy() * 256).clip(-32768, 32767).astype(np.int16)
         level[start : start + n] = (
-            np.logaddexp2(clips.level_db[a] * 0.3322, (clips.level_db[b] + gain) * 0.3322) / 0.3322
+            np.logaddexp2(clips.level_db[a] * _OCTAVES, (clips.level_db[b] + gain) * _OCTAVES) / _OCTAVES
         )
     return out, level

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +113,7 @@ def save_teacher(path: Path, teacher: ReferenceTeacher, card: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(save(arrays, {"about": json.dumps({"format": FORMAT, "card": card}, sort_keys=True)}))
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_teacher(path: Path | str) -> tuple[ReferenceTeacher, dict]:

@@ -34,9 +34,7 @@ def find_model(directory: Path | str | None = None) -> Path:
     if asked:
         if (Path(asked) / "model.safetensors").is_file():
             return Path(asked)
-        raise ToolMissing(
-            f"{asked} holds no model.safetensors of the text tower", f"`{INSTALL}`, or name another folder"
-        )
+        raise ToolMissing(f"{asked} holds no model.safetensors", f"`{INSTALL}`, or name another folder")
     package = importlib.util.find_spec(PACKAGE)
     for root in (package.submodule_search_locations or ()) if package else ():
         if (Path(root) / "model" / "model.safetensors").is_file():
@@ -50,7 +48,7 @@ def find_model(directory: Path | str | None = None) -> Path:
 
 def check_model(folder: Path) -> None:
     """CorruptFile (7) unless model.safetensors is the pinned one."""
-    with open(folder / "model.safetensors", "rb") as handle:
+    with (folder / "model.safetensors").open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256") if hasattr(hashlib, "file_digest") else None
         if digest is None:  # Python 3.10
             digest = hashlib.sha256(handle.read())
