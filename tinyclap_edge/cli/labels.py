@@ -1,0 +1,135 @@
+"""`labels`: words to a label pack, and what a pack holds."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyclap_edge.cli.output import result, table, verb, warn
+from tinyclap_edge.errors import CorruptFile, UsageError
+
+
+@click.group("labels")
+def command() -> None:
+    """Encode label packs, or show one."""
+
+
+@verb("labels encode")
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, after those named.")
+@click.option("--student", required=True, help="A built-in student, or a .safetensors file.")
+@click.option("--r", type=click.IntRange(1, 1024), help="Dimensions; default: the encoder's, or the student's.")
+@click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="Default: the student's.")
+@click.option("--encoder", help="The encoder.tflite, or the export that holds it, that the pack is for.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="Where to write, for example labels.tlp.")
+def _encode(
+    names: tuple[str, ...],
+    labels_file: str | None,
+    student: str,
+    r: int | None,
+    reduction: str | None,
+    encoder: str | None,
+    out: str,
+) -> dict[str, Any]:
+    """Encode sounds named in words into a label pack."""
+    from tinyclap_edge.labels.encode import make_pack, parse_labels
+    from tinyclap_edge.labels.pack import UNBOUND
+    from tinyclap_edge.students.file import reduce_matrix
+    from tinyclap_edge.students.presets import find_student
+
+    labels = parse_labels([*names, *(_lines(labels_file) if labels_file else [])])
+    chosen = find_student(student)
+    encoder_id = UNBOUND
+    if encoder:
+        encoder_id, size = _encoder(Path(encoder))
+        if r is not None and r != size:
+            raise UsageError(f"--r {r} does not fit an encoder of {size} dimensions", "leave --r out")
+        r = size
+    else:
+        warn("the pack is bound to no encoder; --encoder says which one it is for, so that a board can tell")
+    matrix = reduce_matrix(chosen, r or chosen.default_r, reduction)
+    pack = make_pack(labels, chosen, matrix, encoder_id, chosen.frontend.frontend_id)
+    data = pack.to_bytes()
+    _write(Path(out), data)
+    result(f"{out}: {len(labels)} labels, r = {pack.dim}, {len(data):,} bytes, encoder {encoder_id}")
+    return {"path": out, "bytes": len(data), **_describe(data)}
+
+
+@verb("labels show")
+@click.argument("file", type=click.Path(dir_okay=False))
+def _show(file: str) -> dict[str, Any]:
+    """Show a label pack: identities, names, thresholds."""
+    from tinyclap_edge.labels.pack import MAX_BYTES, UNBOUND
+
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"there is no label pack {file}", "`tinyclap-edge labels encode` writes one")
+    if path.stat().st_size > MAX_BYTES:
+        raise CorruptFile(f"{file} has {path.stat().st_size:,} bytes; a label pack has at most {MAX_BYTES:,}")
+    shown = _describe(path.read_bytes())
+    rows = [
+        [str(i), x["name"], f"{x['threshold']:.3f}", "none of these" if x["background"] else ""]
+        for i, x in enumerate(shown["labels"])
+    ]
+    table("", ["", "label", "threshold", ""], rows, right=(0, 2))
+    bound = "none in particular" if shown["encoder_id"] == UNBOUND else shown["encoder_id"]
+    result(f"encoder {bound}  ·  front end {shown['frontend_id']}  ·  r = {shown['dim']}")
+    return {"path": file, **shown}
+
+
+command.add_command(_encode, "encode")
+command.add_command(_show, "show")
+
+
+def _describe(data: bytes) -> dict[str, Any]:
+    from tinyclap_edge.labels.pack import LabelPack
+
+    pack = LabelPack.from_bytes(data)
+    return {
+        "encoder_id": pack.encoder_id,
+        "frontend_id": pack.frontend_id,
+        "dim": pack.dim,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "labels": [
+            {"name": name, "threshold": int(q15) / 32768, "background": i == pack.background}
+            for i, (name, q15) in enumerate(zip(pack.names, pack.thresholds_q15, strict=True))
+        ],
+    }
+
+
+def _lines(file: str) -> list[str]:
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"there is no label file {file}", "give a text file with one label a line")
+    if path.stat().st_size > 1 << 20:
+        raise UsageError(f"{file} is larger than 1 MiB", "give a text file with one label a line, 256 at most")
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8 text", "save it as UTF-8") from None
+
+
+def _encoder(path: Path) -> tuple[str, int]:
+    """Identity (16 hex digits of the file's SHA-256) and embedding size of an encoder."""
+    from tinyclap_export.tflite_reader import read_tflite
+
+    file = path / "encoder.tflite" if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(f"there is no encoder {file}", "give an encoder.tflite, or the directory that `export` wrote")
+    data = file.read_bytes()
+    graph = read_tflite(data)
+    return hashlib.sha256(data).hexdigest()[:16], graph.tensors[graph.outputs[0]].shape[-1]
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Beside it first, then renamed: never half a pack."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path} ({error.strerror})", "choose a directory that may be written") from error
