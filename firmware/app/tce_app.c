@@ -30,8 +30,38 @@ static void write_banner(tce_app *app)
     tce_text_string(text, " frontend=");
     tce_text_string(text, app->config->frontend_id);
     tce_text_string(text, " labels=");
-    tce_text_decimal(text, (int32_t)app->labels.count);
+    tce_text_decimal(text, app->labels.count);
     tce_text_line(text);
+}
+
+/* 2 * TCE_LABELS_ID_BYTES hexadecimal digits to bytes. */
+static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES])
+{
+    for (int i = 0; i < TCE_LABELS_ID_BYTES; ++i) {
+        uint32_t byte = 0;
+        for (int j = 0; j < 2; ++j) {
+            const uint32_t c = (uint32_t)(unsigned char)digits[2 * i + j];
+            byte = (byte << 4) | (c <= '9' ? c - '0' : c - 'a' + 10U);
+        }
+        id[i] = (uint8_t)byte;
+    }
+}
+
+/* TCE_LABELS_OK when the image's label pack is whole and made for its encoder and front end. */
+static int open_labels(tce_app *app)
+{
+    const tce_app_config *config = app->config;
+    const int opened = tce_labels_open(config->label_pack, config->label_pack_bytes, &app->labels);
+    if (opened != TCE_LABELS_OK) {
+        return opened;
+    }
+    uint8_t encoder[TCE_LABELS_ID_BYTES], frontend[TCE_LABELS_ID_BYTES];
+    read_id(config->encoder_id, encoder);
+    read_id(config->frontend_id, frontend);
+    if (app->labels.dim != TCE_ENCODER_OUTPUT_BYTES) {
+        return TCE_ERR_LABELS_FOREIGN;
+    }
+    return tce_labels_match(&app->labels, encoder, frontend);
 }
 
 int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena)
@@ -47,13 +77,10 @@ int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena)
     if (opened != TCE_PORT_OK) {
         return opened == TCE_PORT_ERR_CONSOLE ? opened : stop(app, "audio", opened);
     }
-    const int labels = tce_labels_open(config->label_pack, config->label_pack_bytes, &app->labels);
-    if (labels != 0) {
+    const int labels = open_labels(app);
+    if (labels != TCE_LABELS_OK) {
         (void)stop(app, "labels", labels);
         return TCE_APP_ERR_LABELS;
-    }
-    if (app->labels.dim != TCE_ENCODER_OUTPUT_BYTES || app->labels.count > TCE_APP_LABELS_MAX) {
-        return stop(app, "labels of another encoder", TCE_APP_ERR_LABELS);
     }
     write_banner(app);
     return TCE_APP_OK;
@@ -74,7 +101,7 @@ static int run_window(tce_app *app)
     tce_encoder_run(app->arena);
     const int8_t *embedding = tce_encoder_output(app->arena);
     const int scored = tce_labels_score(&app->labels, embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
-    if (scored != 0) {
+    if (scored != TCE_LABELS_OK) {
         (void)stop(app, "score", scored);
         return TCE_APP_ERR_SCORE;
     }
@@ -84,7 +111,7 @@ static int run_window(tce_app *app)
     tce_text_string(text, " E ");
     tce_text_hex(text, embedding, TCE_ENCODER_OUTPUT_BYTES);
     tce_text_string(text, " S ");
-    for (int32_t i = 0; i < (int32_t)app->labels.count; ++i) {
+    for (int32_t i = 0; i < app->labels.count; ++i) {
         if (i != 0) {
             tce_text_string(text, ",");
         }

@@ -25,18 +25,19 @@
 
 enum {
     TCE_APP_ROWS = TCE_ENCODER_INPUT_BYTES / TCE_LOGMEL_MELS, /* time steps of the network's input */
-    TCE_APP_LABELS_MAX = 256
+    TCE_APP_LABELS_MAX = TCE_LABELS_COUNT_MAX
 };
 
 enum {
     TCE_APP_OK = 0,
-    TCE_APP_ERR_LABELS = -1,  /* the label pack is damaged, or made for another encoder */
-    TCE_APP_ERR_SCORE = -2    /* scoring refused the embedding */
+    TCE_APP_ERR_LABELS = -1, /* the label pack is damaged, or made for another encoder */
+    TCE_APP_ERR_SCORE = -2   /* scoring refused the embedding */
 };
 
 /* What an image is built with; see tce_config.h of the project. */
 typedef struct {
-    const char *version, *board, *encoder_id, *frontend_id;
+    const char *version, *board;
+    const char *encoder_id, *frontend_id; /* 2 * TCE_LABELS_ID_BYTES hexadecimal digits each */
     int32_t hop_frames;       /* rows between two windows, >= 1 */
     int32_t input_multiplier; /* log-mel (1/256 dB) to the network's int8: see tce_logmel_quantize_row */
     int input_shift;

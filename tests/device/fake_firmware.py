@@ -13,6 +13,7 @@ MELS, WINDOW, HOP, ROWS, DIM, LABELS = 8, 32, 20, 6, 8, 3
 MULTIPLIER, SHIFT, ZERO_POINT = 3, 6, -5
 OUTPUT_ZERO_POINT = 4
 ARENA = 256
+ENCODER_ID, FRONTEND_ID = "e00000000000009f", "f000000000000000"  # what the fake tce_labels_match asks for
 LABEL_PACK = bytes([DIM, LABELS]) + bytes(range(1, DIM * LABELS + 1))  # dim, count, rows uint8
 
 _LOGMEL_H = f"""#ifndef TCE_LOGMEL_H
@@ -93,7 +94,9 @@ _LABELS_H = """#ifndef TCE_LABELS_H
 #define TCE_LABELS_H
 #include <stddef.h>
 #include <stdint.h>
-typedef struct { const uint8_t *rows; uint32_t count, dim; } tce_labels;
+enum { TCE_LABELS_OK = 0, TCE_ERR_LABELS_FOREIGN = -13, TCE_LABELS_COUNT_MAX = 256, TCE_LABELS_ID_BYTES = 8 };
+typedef struct { const uint8_t *rows; int32_t count, dim; } tce_labels;
+int tce_labels_match(const tce_labels *p, const uint8_t *encoder_id, const uint8_t *frontend_id);
 int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out);
 int tce_labels_score(const tce_labels *p, const int8_t *embedding, int32_t zero_point, int16_t *scores_q15);
 #endif
@@ -104,13 +107,18 @@ int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out)
     out->dim = bytes[0];
     out->count = bytes[1];
     out->rows = bytes + 2;
-    return n == 2U + out->dim * out->count ? 0 : -3;
+    return (int32_t)n == 2 + out->dim * out->count ? 0 : -3;
+}
+int tce_labels_match(const tce_labels *p, const uint8_t *encoder_id, const uint8_t *frontend_id)
+{
+    (void)p;
+    return encoder_id[0] == 0xE0 && encoder_id[7] == 0x9F && frontend_id[0] == 0xF0 ? 0 : TCE_ERR_LABELS_FOREIGN;
 }
 int tce_labels_score(const tce_labels *p, const int8_t *embedding, int32_t zero_point, int16_t *scores_q15)
 {
-    for (uint32_t i = 0; i < p->count; ++i) {
+    for (int32_t i = 0; i < p->count; ++i) {
         int32_t sum = 0;
-        for (uint32_t d = 0; d < p->dim; ++d) {
+        for (int32_t d = 0; d < p->dim; ++d) {
             sum += (embedding[d] - zero_point) * p->rows[i * p->dim + d];
         }
         scores_q15[i] = (int16_t)sum;

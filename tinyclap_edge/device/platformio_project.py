@@ -25,12 +25,15 @@ from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, li
 from tinyclap_edge.device.platformio_core import PLATFORM_NAME, TOOLBOX, fill_toolbox
 from tinyclap_edge.device.toolchain import GCC_PACKAGES
 from tinyclap_edge.errors import TinyclapError, UsageError
+from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.frontend.tables import emit_c
 from tinyclap_edge.resources import firmware_dir
 
 PROJECT_FILE = "project.json"
 SCHEMA_VERSION = 1
 DEFAULT_HOP_FRAMES = 64  # 1.28 s at the default front end
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")  # what may stand in the banner
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ class FirmwareConfig:
     stack_bytes: int = DEFAULT_STACK_BYTES
 
     def __post_init__(self) -> None:
-        for name in ("version", "encoder_id", "frontend_id"):
-            if not _WORD.fullmatch(getattr(self, name)):
-                raise UsageError(f"{name} {getattr(self, name)!r} cannot stand in the firmware's banner")
+        if not _WORD.fullmatch(self.version):
+            raise UsageError(f"version {self.version!r} cannot stand in the firmware's banner")
+        for name in ("encoder_id", "frontend_id"):
+            if not _ID.fullmatch(getattr(self, name)):
+                raise UsageError(f"{name} {getattr(self, name)!r} is not 16 hexadecimal digits")
         if not 1 <= self.hop_frames <= 100_000:
             raise UsageError(f"hop_frames={self.hop_frames} is outside 1..100000")
         if not 1024 <= self.stack_bytes <= 1 << 20 or self.stack_bytes % 16:
@@ -105,6 +110,16 @@ def write_project(
     except OSError as error:
         raise UsageError(f"cannot write the firmware project to {out}: {error.strerror or error}") from error
     return Project(out, board.name, plan)
+
+
+def frontend_sources(spec: FrontendSpec, folder: Path | str) -> Path:
+    """Puts the front end's C and the tables of `spec` into `folder` (created) and returns it: FirmwareParts.frontend_dir."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((firmware_dir() / "frontend").glob("*.[ch]")):
+        shutil.copyfile(path, folder / path.name)
+    emit_c(spec, folder)
+    return folder
 
 
 def read_project(directory: Path | str) -> dict[str, Any]:
@@ -171,8 +186,8 @@ def _write_all(
     _text(root / "src" / "tce_label_pack.c", label_pack_source(parts.label_pack))
     shutil.copyfile(firmware / "app" / "main.c", root / "src" / "main.c")
     _library(root, "app", firmware / "app", skip=("main.c",))
-    _library(root, "port", firmware / "ports" / "semihost")
-    shutil.copyfile(firmware / "ports" / "tce_port.h", root / "lib" / "port" / "tce_port.h")
+    ports = firmware / "ports"
+    _library(root, "port", ports / "semihost", ports / "freestanding", ports)
     _library(root, "frontend", parts.frontend_dir)
     _library(root, "labels", parts.labels_dir or firmware / "labels")
     shutil.copytree(parts.encoder_dir, root / "lib" / "encoder")
@@ -192,15 +207,16 @@ def _write_all(
     _text(root / PROJECT_FILE, json.dumps(record, indent=2) + "\n")
 
 
-def _library(root: Path, name: str, source: Path, skip: tuple[str, ...] = ()) -> None:
-    """lib/NAME with the C files of a folder."""
-    files = [path for path in sorted(source.glob("*.[ch]")) if path.name not in skip]
-    if not files:
-        raise TinyclapError(f"the folder of the {name} sources, {source}, holds no C file", "install the package again")
+def _library(root: Path, name: str, *sources: Path, skip: tuple[str, ...] = ()) -> None:
+    """lib/NAME with the C files of some folders."""
     target = root / "lib" / name
     target.mkdir()
-    for path in files:
-        shutil.copyfile(path, target / path.name)
+    for source in sources:
+        files = [path for path in sorted(source.glob("*.[ch]")) if path.name not in skip]
+        if not files:
+            raise TinyclapError(f"the {name} sources in {source} hold no C file", "install the package again")
+        for path in files:
+            shutil.copyfile(path, target / path.name)
     _library_manifest(root, name)
 
 

@@ -1,12 +1,8 @@
 /* The four memory functions that a compiler may call on its own, since the firmware links no C library.
  * Words where both pointers are aligned alike, bytes otherwise. */
-#include <stddef.h>
-#include <stdint.h>
+#include "string.h"
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n);
-void *memmove(void *to, const void *from, size_t n);
-void *memset(void *to, int value, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
+#include <stdint.h>
 
 /* Without this the compiler may recognise the loops and call the function it is compiling. */
 #if defined(__clang__)
