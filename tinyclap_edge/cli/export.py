@@ -14,7 +14,7 @@ from tinyclap_edge.cli.output import progress, result, say, table, verb, warn
 @click.option("--board", required=True, help="Board to export for; `tinyclap-edge boards` lists them.")
 @click.option("--labels", "labels", help="Sounds in words, separated by commas.")
 @click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, instead of --labels.")
-@click.option("--student", help="small, medium, large, or a .safetensors file; by default the best that fits.")
+@click.option("--student", help="small, esp, nucleo, or a .safetensors file; by default the best that fits.")
 @click.option("--r", type=int, help="Entries of the embedding; by default the student's own choice.")
 @click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="How the space is reduced.")
 @click.option(

@@ -17,8 +17,8 @@ MODELS = Path(__file__).resolve().parents[1] / "models" / "reference"
 # Smallest contiguous RAM that the layer-by-layer plan of each needs, with room for stack, audio and log-mel buffers.
 MADE_FOR = {
     "small": "Cortex-M4 class, 256 KB of RAM",
-    "medium": "ESP32 class, 320 KB of RAM",
-    "large": "STM32H7 class, 512 KB of RAM",
+    "esp": "ESP32 class, 320 KB of RAM",
+    "nucleo": "STM32H7 class, 512 KB of RAM",
 }
 
 

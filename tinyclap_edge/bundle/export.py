@@ -1,0 +1,276 @@
+"""`export`: student + words + board -> a directory (and one .tce file) that holds everything, or an error and nothing.
+
+Order: float graph, int8 ranges, int8 graph; .tflite and ONNX from it; label pack; golden vectors; C library; memory
+plan against the board's regions; firmware project; report. All of it is written beside the target and renamed at the
+end. No clock, path or random number enters a file: the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tinyclap_export.calibrate import calibrate
+from tinyclap_export.codegen.library import CLibrary, generate
+from tinyclap_export.float_run import run_float
+from tinyclap_export.graph import Graph
+from tinyclap_export.integer import run_integer
+from tinyclap_export.lint import lint
+from tinyclap_export.onnx_writer import write_onnx
+from tinyclap_export.quantize import quantize
+from tinyclap_export.tflite_writer import write_tflite
+
+from tinyclap_edge import __version__
+from tinyclap_edge.boards import Board
+from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes, write_zip
+from tinyclap_edge.bundle.calibration import Calibration, load_calibration
+from tinyclap_edge.bundle.drift import step
+from tinyclap_edge.bundle.golden import PARITY_WINDOWS, STORED_WINDOWS, Stages, parity_windows
+from tinyclap_edge.bundle.pipeline import IntegerPipeline
+from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
+from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
+from tinyclap_edge.errors import UsageError
+from tinyclap_edge.frontend.quantize import input_multiplier
+from tinyclap_edge.labels.encode import make_pack
+from tinyclap_edge.labels.pack import LabelPack
+from tinyclap_edge.report.write import write_report
+from tinyclap_edge.students.file import StudentFile, reduce_matrix
+from tinyclap_edge.students.phinet_cost import phinet_cost
+from tinyclap_edge.students.to_graph import student_graph
+
+MANIFEST_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export; `make` checks the numbers and fills in the student's own choices."""
+
+    board: Board
+    student: StudentFile
+    labels: tuple[str, ...]
+    r: int
+    reduction: str
+    ranges: str
+    hop_frames: int
+
+    STEPS = 9
+
+    @classmethod
+    def make(
+        cls,
+        board: Board,
+        student: StudentFile,
+        labels: tuple[str, ...],
+        r: int | None = None,
+        reduction: str | None = None,
+        ranges: str = "minmax",
+        hop_s: float = 1.28,
+    ) -> ExportRequest:
+        """Raises UsageError (2) for an r or hop that the student cannot have."""
+        spec = student.frontend
+        chosen = student.default_r if r is None else r
+        reduce_matrix(student, chosen, reduction)  # checks both
+        hop_frames = round(hop_s * spec.sample_rate_hz / spec.hop_samples) if hop_s == hop_s else 0
+        if not 1 <= hop_frames <= spec.frames:
+            low, high = spec.hop_samples / spec.sample_rate_hz, spec.frames * spec.hop_samples / spec.sample_rate_hz
+            raise UsageError(f"a hop of {hop_s:g} s is outside {low:g}..{high:g} s", "a hop cannot exceed the window")
+        return cls(board, student, labels, chosen, reduction or student.reduction, ranges, hop_frames)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where it went, and the manifest that describes it."""
+
+    out: Path
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The int8 encoder in its three forms."""
+
+    float_graph: Graph
+    graph: Graph
+    tflite: bytes
+    onnx: bytes
+
+    @property
+    def encoder_id(self) -> str:
+        """16 hex digits of the .tflite's SHA-256."""
+        return hashlib.sha256(self.tflite).hexdigest()[:16]
+
+
+def export_bundle(
+    request: ExportRequest,
+    out: Path,
+    advance: Callable[[int], None] = lambda steps: None,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Exported:
+    """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
+    calibration = load_calibration()
+    encoder = make_encoder(request, calibration)
+    advance(2)
+    spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
+    pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
+    pipeline = IntegerPipeline(spec, encoder.graph, pack)
+    with replacing(out) as folder:
+        library = generate(encoder.graph, folder / "c")
+        plan_memory(request.board, library.arena_bytes, code_bytes=library.const_bytes)  # before the slow part
+        advance(1)
+        windows = parity_windows(PARITY_WINDOWS, spec)
+        stages = pipeline.run(windows)
+        advance(2)
+        checked = lint(encoder.tflite, stages.inputs[..., None], stages.embeddings)
+        advance(1)
+        _write_files(folder, encoder, pack, windows, stages)
+        plan = write_firmware(folder, request, encoder, library, pack)
+        advance(1)
+        manifest = _manifest(request, encoder, library, pack, stages)
+        manifest["lint"] = asdict(checked)
+        manifest["memory"] = memory_table(request, library, pack, plan)
+        manifest["drift"] = drift_table(request, encoder, calibration)
+        manifest["layers"] = [asdict(layer) for layer in library.layers]
+        manifest["tensors"] = [asdict(t) for t in library.memory_plan.tensors]
+        write_report(folder, manifest, request.student.card)
+        advance(1)
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, default=_plain) + "\n", encoding="utf-8")
+        write_zip(folder / f"{request.student.name}-{request.board.name}.tce", tree_bytes(folder))
+    advance(1)
+    return Exported(out, json.loads((out / "manifest.json").read_text(encoding="utf-8")))
+
+
+def write_firmware(
+    folder: Path, request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack
+) -> MemoryPlan:
+    """The PlatformIO project in `folder`/firmware."""
+    quant = encoder.graph.tensors[encoder.graph.inputs[0]].quant
+    assert quant is not None
+    spec = request.student.frontend
+    multiplier, shift = input_multiplier(float(quant.s), spec)
+    config = FirmwareConfig(
+        version=__version__,
+        encoder_id=encoder.encoder_id,
+        frontend_id=spec.frontend_id,
+        input_multiplier=multiplier,
+        input_shift=shift,
+        input_zero_point=quant.z,
+        hop_frames=request.hop_frames,
+    )
+    with tempfile.TemporaryDirectory() as work:
+        parts = FirmwareParts(
+            encoder_dir=folder / "c",
+            arena_bytes=library.arena_bytes,
+            const_bytes=library.const_bytes,
+            frontend_dir=frontend_sources(spec, Path(work) / "frontend"),
+            label_pack=pack.to_bytes(),
+        )
+        return write_project(folder / "firmware", request.board, parts, config).plan
+
+
+def make_encoder(request: ExportRequest, calibration: Calibration) -> Encoder:
+    """Float graph, ranges from the calibration windows, int8 graph, and both files of it."""
+    student = request.student
+    graph = student_graph(student, request.r, request.reduction)
+    ranges = calibrate(graph, calibration.network_input(student.frontend), request.ranges)
+    quantized = quantize(graph, ranges)
+    return Encoder(graph, quantized, write_tflite(quantized), write_onnx(quantized))
+
+
+def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibration) -> list[dict[str, Any]]:
+    """teacher → float → reduced → int8, as cosines on the calibration windows."""
+    student = request.student
+    x = calibration.network_input(student.frontend)
+    full = run_float(student_graph(student), x)
+    matrix = reduce_matrix(student, request.r, request.reduction)
+    reduced = run_float(encoder.float_graph, x)
+    quant_in = encoder.graph.tensors[encoder.graph.inputs[0]].quant
+    quant_out = encoder.graph.tensors[encoder.graph.outputs[0]].quant
+    assert quant_in is not None and quant_out is not None
+    codes = np.clip(np.rint(x / quant_in.s) + quant_in.z, -128, 127).astype(np.int8)
+    int8 = (run_integer(encoder.graph, codes).astype(np.float32) - quant_out.z) * quant_out.s
+    steps = [
+        step("teacher", "float", calibration.teacher, full),
+        step("float", f"reduced to {request.r}", full, reduced @ matrix),
+        step(f"reduced to {request.r}", "int8", reduced, int8),
+    ]
+    return [s.to_dict() for s in steps]
+
+
+def memory_table(request: ExportRequest, library: CLibrary, pack: LabelPack, plan: MemoryPlan) -> list[dict[str, Any]]:
+    """Planned bytes by region, before anything is compiled; `build` replaces them by the linked image's."""
+    spec = request.student.frontend
+    rows = [
+        ("weights and tables", library.const_bytes, plan.code),
+        ("label pack", len(pack.to_bytes()), plan.code),
+        ("encoder's arena", library.arena_bytes, plan.arena),
+        ("log-mel rows", spec.frames * spec.mel_bins, plan.data),
+        ("stack", plan.stack_bytes, plan.data),
+    ]
+    return [
+        {"what": what, "bytes": size, "region": region.name, "share": size / region.size_bytes}
+        for what, size, region in rows
+    ]
+
+
+def _write_files(folder: Path, encoder: Encoder, pack: LabelPack, windows: np.ndarray, stages: Stages) -> None:
+    (folder / "encoder.tflite").write_bytes(encoder.tflite)
+    (folder / "encoder.onnx").write_bytes(encoder.onnx)
+    (folder / "labels.tlp").write_bytes(pack.to_bytes())
+    n = STORED_WINDOWS
+    assert stages.logmel_q8 is not None and stages.inputs is not None
+    (folder / "golden.npz").write_bytes(
+        npz_bytes(
+            pcm=windows[:n],
+            logmel_q8=stages.logmel_q8[:n],
+            inputs=stages.inputs[:n],
+            embeddings=stages.embeddings[:n],
+            scores=stages.scores[:n],
+        )
+    )
+
+
+def _manifest(
+    request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack, stages: Stages
+) -> dict[str, Any]:
+    student, spec = request.student, request.student.frontend
+    cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), request.r)
+    return {
+        "schema_version": MANIFEST_SCHEMA,
+        "tool_version": __version__,
+        "board": request.board.name,
+        "labels": list(request.labels),
+        "hop_frames": request.hop_frames,
+        "encoder": {
+            "id": encoder.encoder_id,
+            "student": student.name,
+            "arch": student.arch,
+            "teacher": student.teacher,
+            "dim": student.dim,
+            "r": request.r,
+            "reduction": request.reduction,
+            "ranges": request.ranges,
+            "params": cost.params,
+            "macs": library.macs,
+            "arena_bytes": library.arena_bytes,
+            "const_bytes": library.const_bytes,
+        },
+        "frontend": {"id": spec.frontend_id, **spec.to_dict()},
+        "parity": {"windows": PARITY_WINDOWS, "digest": stages.digest()},
+        "sha256": {
+            "encoder.tflite": hashlib.sha256(encoder.tflite).hexdigest(),
+            "encoder.onnx": hashlib.sha256(encoder.onnx).hexdigest(),
+            "labels.tlp": hashlib.sha256(pack.to_bytes()).hexdigest(),
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value)
