@@ -16,8 +16,9 @@ from tinyclap_export.fold import fold_hard_sigmoid, fuse_activations
 from tinyclap_export.graph import WEIGHTED, Graph, Op, Quant, Tensor
 from tinyclap_export.requant import hard_swish_output_exponent
 
-# operators that move codes without rescaling them: input and output share one quantisation
-SAME_SCALE = ("RESHAPE", "TRANSPOSE", "PAD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION")
+# operators that move codes without rescaling them: input and output share one quantisation (TFLM's RELU6 among them,
+# while LiteRT's would rescale)
+SAME_SCALE = ("RESHAPE", "TRANSPOSE", "PAD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "RELU6")
 
 # outputs whose quantisation TFLite prescribes
 FIXED_OUTPUT = {
@@ -26,6 +27,10 @@ FIXED_OUTPUT = {
     "TANH": Quant(np.float32(1 / 128), 0),
 }
 UNIT_INTERVAL = Quant(np.float32(1 / 255), -128)  # of a folded hard-sigmoid: saturation is the clamp to [0, 1]
+
+# |x| beyond which the 8-bit output no longer changes: codes spent there would be wasted, and TFLM saturates early on
+# coarse scales
+SATURATES = {"LOGISTIC": 8.0, "TANH": 5.0}
 
 BIAS_LIMIT = 1 << 28  # a bias code above this would leave no room for the accumulator
 
@@ -122,7 +127,12 @@ def _range_of(graph: Graph, ranges: Ranges, name: str) -> tuple[float, float]:
         return _range_of(graph, ranges, producer.inputs[0])
     if name not in ranges:
         raise ExportError(f"activation {name} has no range", "calibrate the same graph that is quantised", exit_code=2)
-    return ranges[name]
+    low, high = ranges[name]
+    readers = {op.kind for op in graph.consumers(name)}
+    if len(readers) == 1 and readers <= SATURATES.keys() and name not in graph.outputs:
+        (limit,) = (SATURATES[kind] for kind in readers)
+        low, high = max(low, -limit), min(high, limit)
+    return low, high
 
 
 def _union(items: list[tuple[float, float]]) -> tuple[float, float]:

@@ -31,7 +31,9 @@ class FloatBuilder:
         channels = self.graph.tensors[x].shape[-1]
         return self.weighted("DEPTHWISE_CONV_2D", x, (1, 3, 3, channels), 9, channels, name, **attrs)
 
-    def weighted(self, kind: str, x: str, shape: tuple[int, ...], fan_in: int, channels: int, name: str, **attrs) -> str:
+    def weighted(
+        self, kind: str, x: str, shape: tuple[int, ...], fan_in: int, channels: int, name: str, **attrs
+    ) -> str:
         w = (self.rng.normal(size=shape) * 1.5 / np.sqrt(fan_in)).astype(np.float32)
         b = (self.rng.normal(size=channels) * 0.2).astype(np.float32)
         inputs = [x, self.graph.add_const(f"{name}_w", w), self.graph.add_const(f"{name}_b", b)]
@@ -39,7 +41,7 @@ class FloatBuilder:
 
 
 def inverted_residuals(gate: str = "HARD_SIGMOID", activation: str = "HARD_SWISH", rows: int = 24) -> Graph:
-    """Stem, three inverted-residual blocks (strided, residual with squeeze-excite, plain), mean pool, 1x1 head of 16."""
+    """Stem, three inverted-residual blocks (the middle one residual, with squeeze-excite), mean pool, 1x1 head."""
     b = FloatBuilder("inverted residuals", (1, rows, 16, 1), seed=3)
     g = b.graph
     y = b.conv(b.x, 8, 3, "stem", stride=(2, 2), activation="RELU6")
@@ -146,7 +148,11 @@ class RandomInt8:
             attrs = {"stride": (self.between(1, 3), self.between(1, 3)), "dilation": dilation,
                      "padding": self.pick("SAME", "VALID") if fits else "SAME"}  # fmt: skip
             if kind == "CONV_2D":
-                shape, axis, depth = (self.between(1, 9), *kernel, self.shape[3]), 0, kernel[0] * kernel[1] * self.shape[3]
+                shape, axis, depth = (
+                    (self.between(1, 9), *kernel, self.shape[3]),
+                    0,
+                    kernel[0] * kernel[1] * self.shape[3],
+                )
             else:
                 attrs["depth_multiplier"] = self.between(1, 3)
                 shape, axis, depth = (1, *kernel, self.shape[3] * attrs["depth_multiplier"]), 3, kernel[0] * kernel[1]
@@ -191,8 +197,9 @@ class RandomInt8:
     def pool(self, kind: str) -> None:
         size = (self.between(1, 4), self.between(1, 4))
         fits = all(size[i] <= self.shape[1 + i] for i in (0, 1))
-        self.emit(kind, [self.last], self.last_quant, filter=size, stride=(self.between(1, 3), self.between(1, 3)),
-                  padding=self.pick("SAME", "VALID") if fits else "SAME", activation=self.pick("NONE", "RELU6"))  # fmt: skip
+        stride, padding = (self.between(1, 3), self.between(1, 3)), self.pick("SAME", "VALID") if fits else "SAME"
+        attrs = {"filter": size, "stride": stride, "padding": padding, "activation": self.pick("NONE", "RELU6")}
+        self.emit(kind, [self.last], self.last_quant, **attrs)
 
     def average_pool_2d(self) -> None:
         self.pool("AVERAGE_POOL_2D")
@@ -209,7 +216,9 @@ class RandomInt8:
         shape = tuple(self.between(1, 3) if i == axis % 4 else d for i, d in enumerate(self.shape))
         data = self.rng.integers(-128, 128, shape).astype(np.int8)
         other = self.graph.add_const(f"c{len(self.graph.ops)}", data, self.last_quant)
-        self.emit("CONCATENATION", self.pick([self.last, other], [other, self.last, self.last]), self.last_quant, axis=axis)
+        self.emit(
+            "CONCATENATION", self.pick([self.last, other], [other, self.last, self.last]), self.last_quant, axis=axis
+        )
 
     def reshape(self) -> None:
         size = int(np.prod(self.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from made_graphs import KINDS, codes, graph_of, inverted_residuals, random_graph, windows
 from tinyclap_export import kernels_weighted
 from tinyclap_export.calibrate import calibrate
-from tinyclap_export.graph import Graph
+from tinyclap_export.graph import Graph, Quant
 from tinyclap_export.integer import quantize_input, run_integer
 from tinyclap_export.interpreters import run_litert, run_tflm, tflm_available
 from tinyclap_export.quantize import quantize
@@ -63,14 +64,14 @@ def test_the_committed_phinet_gives_its_recorded_outputs():
 
 @pytest.mark.skipif(not tflm_available(), reason="the tflite_micro wheel is not installed")
 def test_tflm_gives_the_same_bytes_and_its_own_rounding_of_dense_layers():
-    refused = 0
-    for seed in range(40):
-        graph = random_graph(1000 + seed, length=3)
+    # TFLM has no RELU_0_TO_1, does not rescale in RELU6, and saturates LOGISTIC and TANH early on coarse scales
+    kinds = tuple(k for k in KINDS if k not in ("RELU_0_TO_1", "RELU6", "LOGISTIC", "TANH"))
+    for seed in range(60):
+        graph = random_graph(1000 + seed, kinds, length=3)
         x = codes(graph, 2, seed)
         ours = run_integer(graph, x, dense_rounds_once=False)
         theirs = run_tflm(write_tflite(graph), graph, x)
         assert np.array_equal(ours, theirs), f"seed {1000 + seed}: {[op.kind for op in graph.ops]}"
-    assert refused == 0
 
 
 def test_the_comparison_notices_a_wrong_rounding_rule(monkeypatch):
@@ -84,14 +85,10 @@ def test_the_comparison_notices_a_wrong_rounding_rule(monkeypatch):
 def test_large_filters_are_accumulated_exactly():
     """Beyond 2**24 a float32 sum would round; the reference must switch to float64."""
     graph = Graph("wide")
-    from tinyclap_export.graph import Quant
-
     graph.add_input("x", (1, 1, 1, 3000), "int8", Quant(0.05, -128))
     w = np.full((4, 1, 1, 3000), 127, np.int8)
     w[1:] -= np.random.default_rng(0).integers(0, 3, (3, 1, 1, 3000)).astype(np.int8)
     graph.add_const("w", w, Quant(np.full(4, 0.01), np.zeros(4), 0))
-    from dataclasses import replace
-
     out = graph.add_op("CONV_2D", ["x", "w"], "y")
     graph.tensors[out] = replace(graph.tensors[out], quant=Quant(25.0, -128))
     graph.outputs = [out]
