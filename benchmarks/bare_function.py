@@ -1,7 +1,9 @@
-"""Compile C for a bare core with zig, call one function in unicorn, count its instructions. No firmware is needed."""
+"""Compile C for a bare core, call one function in unicorn, count its instructions. No firmware is needed."""
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -54,12 +56,33 @@ CORES = {
 }
 
 
-def compile_image(sources: list[Path], includes: list[Path], core: Core, output: Path, optimise: str) -> Path:
-    """An ELF with every function of `sources`, linked at the linker's default address. Raises CalledProcessError."""
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", core.target, f"-mcpu={core.cpu}", "-std=c11", optimise]
-    command += [*WARNINGS, "-fno-sanitize=undefined", "-nostdlib", "-Wl,--no-gc-sections", "-Wl,-e,0"]
-    command += [f"-I{folder}" for folder in includes] + [str(path) for path in sources]
-    command += ["-lcompiler_rt"] if core.cpu == "cortex_m0" else []  # its 64-bit products are calls
+GCC = "arm-none-eabi-gcc"
+
+
+def has_compiler(name: str) -> bool:
+    """Whether "zig" or "gcc" (for Arm) is there."""
+    return bool(shutil.which(GCC) if name == "gcc" else importlib.util.find_spec("ziglang"))
+
+
+def compiler_version(name: str) -> str:
+    """The compiler and its version, such as "zig 0.17.0"."""
+    command = [GCC, "-dumpversion"] if name == "gcc" else [sys.executable, "-m", "ziglang", "version"]
+    return f"{name} {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()}"
+
+
+def compile_image(
+    sources: list[Path], includes: list[Path], core: Core, output: Path, optimise: str, compiler: str = "zig"
+) -> Path:
+    """An ELF with every function of `sources`. compiler: "zig", or "gcc" for Arm. Raises CalledProcessError."""
+    if compiler == "gcc":
+        command = [GCC, f"-mcpu={core.cpu.replace('_', '-')}", "-mthumb", "-ffreestanding", "-Wl,-Ttext=0x10000"]
+    else:
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", core.target, f"-mcpu={core.cpu}"]
+        command += ["-fno-sanitize=undefined", "-Wl,--no-gc-sections"]
+    command += ["-std=c11", optimise, *WARNINGS, "-nostdlib", "-Wl,-e,0", *(f"-I{folder}" for folder in includes)]
+    command += [str(path) for path in sources]
+    if core.cpu == "cortex_m0":  # its 64-bit products are calls
+        command += ["-lgcc" if compiler == "gcc" else "-lcompiler_rt"]
     subprocess.run([*command, "-o", str(output)], check=True, capture_output=True, text=True)
     return output
 
@@ -99,6 +122,10 @@ class BareMachine:
         address, self._next = self._next, (self._next + len(data) + 15) & ~15
         self._uc.mem_write(address, data)
         return address
+
+    def write(self, address: int, data: bytes) -> None:
+        """Overwrites memory."""
+        self._uc.mem_write(address, data)
 
     def read(self, address: int, count: int) -> bytes:
         """Bytes of memory."""

@@ -22,8 +22,7 @@ static int leading_zeros(uint32_t value) /* value > 0 */
 }
 
 /* Block exponent: how far the loudest sample may be shifted left within 16 bits, 0..14. */
-static int headroom(const int16_t *pcm)
-{
+static int headroom(const int16_t *pcm) {
     int32_t magnitude = 1; /* at least one bit: silence needs no gain */
     enum { FOURS = TCE_LOGMEL_WINDOW / 4 * 4 };
     for (int i = 0; i < FOURS; i += 4) { /* clang unrolls by itself, gcc does not */
@@ -41,8 +40,7 @@ static int headroom(const int16_t *pcm)
 /* 10 log10 in 1/256 dB. energy: 2^60 / 4^shift for a full-scale sine under a window whose mean is 1
  * bias: octaves in Q24 that a power of 2^63 stands for, and one half of 1/256 dB to round
  * log2 by a table of 33 points with straight lines between them, 0.0006 dB at most below the truth. */
-static int16_t decibels(uint64_t energy, int32_t bias)
-{
+static int16_t decibels(uint64_t energy, int32_t bias) {
     if (energy == 0) {
         return TCE_LOGMEL_FLOOR_Q8;
     }
@@ -64,9 +62,9 @@ typedef struct {
     uint64_t rising;   /* the part of it that belongs to the filter rising there */
 } walk_t;
 
-/* Sums the next stretch. gcc runs out of registers where this is inlined, 12 instructions more a bin; clang does not. */
-static NOINLINE void add_stretch(walk_t *walk, const tce_logmel_complex *end)
-{
+/* Sums the next stretch. gcc runs out of registers where this is inlined, 12 instructions more a bin; clang does not.
+ */
+static NOINLINE void add_stretch(walk_t *walk, const tce_logmel_complex *end) {
     const tce_logmel_complex *bin = walk->bin;
     const uint32_t *restrict u = walk->u;
     uint64_t all = 0, rising = 0;
@@ -82,8 +80,7 @@ static NOINLINE void add_stretch(walk_t *walk, const tce_logmel_complex *end)
 
 /* Triangles of peak 1 that cross at one half: a bin at u between two corners gives u of its power to the filter rising
  * there and the rest to the one falling, so that one multiply serves both. */
-static void mel_row(const tce_logmel_complex *bins, int shift, int16_t *out_q8)
-{
+static void mel_row(const tce_logmel_complex *bins, int shift, int16_t *out_q8) {
     const int32_t bias = TCE_LOGMEL_DB_BIAS - shift * (2 << 24);
     const uint16_t *edge = tce_logmel_edge;
     walk_t walk = {bins + edge[0], tce_logmel_rise, 0, 0};
@@ -95,8 +92,7 @@ static void mel_row(const tce_logmel_complex *bins, int shift, int16_t *out_q8)
     }
 }
 
-void tce_logmel_frame(tce_logmel *ctx, const int16_t pcm[TCE_LOGMEL_WINDOW], int16_t out_q8[TCE_LOGMEL_MELS])
-{
+void tce_logmel_frame(tce_logmel *ctx, const int16_t pcm[TCE_LOGMEL_WINDOW], int16_t out_q8[TCE_LOGMEL_MELS]) {
     const int shift = headroom(pcm);
     tce_logmel_spectrum(pcm, shift, ctx->bins);
     mel_row(ctx->bins, shift, out_q8);

@@ -16,14 +16,13 @@ _Static_assert((-1 >> 1) == -1, "the front end needs arithmetic right shifts");
 typedef tce_logmel_complex complex_t;
 
 /* The high word of a product: floor(a b / 2^32). One SMMUL on Cortex-M4, one MULH on RISC-V. */
-static inline int32_t high(int32_t a, int32_t b)
-{
+static inline int32_t high(int32_t a, int32_t b) {
     return (int32_t)(((int64_t)a * b) >> 32);
 }
 
-/* Sample `at` of the frame under its weight, over the first radix. A window shorter than the FFT is followed by zeros. */
-static inline int32_t windowed(const int16_t *pcm, int at, int32_t gain, int32_t weight)
-{
+/* Sample `at` of the frame under its weight, over the first radix. A window shorter than the FFT is followed by zeros.
+ */
+static inline int32_t windowed(const int16_t *pcm, int at, int32_t gain, int32_t weight) {
     if (TCE_LOGMEL_WINDOW < TCE_LOGMEL_N_FFT && at >= TCE_LOGMEL_WINDOW) {
         return 0;
     }
@@ -31,14 +30,12 @@ static inline int32_t windowed(const int16_t *pcm, int at, int32_t gain, int32_t
 }
 
 /* An even and an odd sample as one complex number. */
-static inline complex_t windowed_pair(const int16_t *pcm, int at, int32_t gain, const int32_t *weight)
-{
+static inline complex_t windowed_pair(const int16_t *pcm, int at, int32_t gain, const int32_t *weight) {
     return (complex_t){windowed(pcm, at, gain, weight[0]), windowed(pcm, at + 1, gain, weight[1])};
 }
 
 /* The 4-point FFT of a, b, c, d into z[0], z[q], z[2q], z[3q]. */
-static inline void butterfly(complex_t a, complex_t b, complex_t c, complex_t d, complex_t *z, int q)
-{
+static inline void butterfly(complex_t a, complex_t b, complex_t c, complex_t d, complex_t *z, int q) {
     const int32_t sum_r = a.re + c.re, sum_i = a.im + c.im;
     const int32_t dif_r = a.re - c.re, dif_i = a.im - c.im;
     const int32_t odd_r = b.re + d.re, odd_i = b.im + d.im;
@@ -51,8 +48,7 @@ static inline void butterfly(complex_t a, complex_t b, complex_t c, complex_t d,
 
 /* Window and first pass in one: reads the frame in digit-reversed order, writes blocks of 2 or 4 in order.
  * The window is stored in the order of its use. */
-static void first_pass(const int16_t *restrict pcm, int32_t gain, complex_t *restrict z)
-{
+static void first_pass(const int16_t *restrict pcm, int32_t gain, complex_t *restrict z) {
     const int32_t *restrict w = tce_logmel_window;
     const int stride = 2 * BLOCKS; /* samples between the inputs of a butterfly */
     for (int block = 0; block < BLOCKS; ++block) {
@@ -72,22 +68,19 @@ static void first_pass(const int16_t *restrict pcm, int32_t gain, complex_t *res
     }
 }
 
-static inline complex_t quartered(complex_t z)
-{
+static inline complex_t quartered(complex_t z) {
     return (complex_t){z.re >> 2, z.im >> 2};
 }
 
 /* z (cos - i sin) / 4; turn: cos, sin in Q30 */
-static inline complex_t turned(complex_t z, const int32_t *turn)
-{
+static inline complex_t turned(complex_t z, const int32_t *turn) {
     const int32_t cos = turn[0], sin = turn[1];
     return (complex_t){high(z.re, cos) + high(z.im, sin), high(z.im, cos) - high(z.re, sin)};
 }
 
 /* One radix-4 pass in place: four transforms of length q become one of 4 q, divided by 4.
  * turn: [q - 1][3][2] cos and sin of 1, 2, 3 times 2 pi j / (4 q), j = 1 ... */
-static INLINE void radix4_pass(complex_t *restrict z, int q, const int32_t *restrict turn)
-{
+static INLINE void radix4_pass(complex_t *restrict z, int q, const int32_t *restrict turn) {
     for (const complex_t *end = z + POINTS; z < end; z += 3 * q) {
         butterfly(quartered(z[0]), quartered(z[q]), quartered(z[2 * q]), quartered(z[3 * q]), z, q);
         ++z;
@@ -99,8 +92,7 @@ static INLINE void radix4_pass(complex_t *restrict z, int q, const int32_t *rest
 }
 
 /* From the transform of even + i odd samples to that of all, two bins at a time; bin n_fft/4 is right already. */
-static void split(complex_t *restrict z)
-{
+static void split(complex_t *restrict z) {
     const int32_t *restrict turn = tce_logmel_split;
     complex_t *low = z + 1, *top = z + POINTS - 1;
     for (; low < top; ++low, --top, turn += 2) {
@@ -114,8 +106,7 @@ static void split(complex_t *restrict z)
     }
 }
 
-void tce_logmel_spectrum(const int16_t *pcm, int shift, complex_t *bins)
-{
+void tce_logmel_spectrum(const int16_t *pcm, int shift, complex_t *bins) {
     enum { Q1 = TCE_LOGMEL_FIRST_RADIX, Q2 = 4 * Q1, Q3 = 16 * Q1, Q4 = 64 * Q1 };
     const int32_t *turn = tce_logmel_twiddle;
     first_pass(pcm, (int32_t)1 << (16 + shift), bins);
