@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +59,9 @@ def test_the_bytes_are_those_of_the_specification():
         + b"\x7f\0\0\0\xff\0\0\0abc\0"
     )
     assert pack.to_bytes() == expected + struct.pack("<I", zlib.crc32(expected))
+    text = (Path(__file__).parents[2] / "docs" / "label-pack.md").read_text(encoding="utf-8")
+    listing = re.findall(r"^    ((?:[0-9A-F]{2} {1,2})+)(?: |$)|^    ([0-9A-F ]{11}) *CRC", text, re.MULTILINE)
+    assert bytes.fromhex("".join("".join(part) for part in listing)) == pack.to_bytes()
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2, 3])

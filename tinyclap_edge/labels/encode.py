@@ -79,7 +79,7 @@ def _text_tower(names: list[str], bank: Bank) -> EncodeTexts:
         near = bank.nearest(names[0])
         or_use = f"; or use a known name: {', '.join(map(repr, near))}" if near else ""
         raise ToolMissing(
-            f"the label {names[0]!r}{more} is not among the {len(bank.keys)} known names, and the text tower is missing",
+            f"the label {names[0]!r}{more} is not among the {len(bank.keys)} known names, the text tower is missing",
             f"`{INSTALL}` encodes any words{or_use}",
         ) from error
 
