@@ -2,9 +2,8 @@
 
     python examples/make_examples.py [FOLDER]
 
-16 kHz, mono, int16 WAV, 2.572 to 6 s, each a near scene with a quiet background. The seeds lie far above those that
-training and evaluation count from, so no student has heard these renderings; the families it has. The same command
-writes the same bytes.
+16 kHz, mono, int16 WAV, 2.572 to 6 s, each a near scene with a quiet background. Neither training nor evaluation
+uses these seeds, so no student has heard these renderings; the families it has. The same command writes the same bytes.
 """
 
 from __future__ import annotations
