@@ -132,18 +132,19 @@ class BareMachine:
         return bytes(self._uc.mem_read(address, count))
 
     def call(self, function: str, *arguments: int) -> int:
-        """Calls a function of up to 4 arguments; returns the instructions it took, callees included."""
+        """Calls a function of up to 8 integer arguments; returns the instructions it took, callees included."""
         self._blocks.clear()
-        stack = MEMORY + MEMORY_BYTES - 64
-        if self.core.thumb:
+        values, stack = [value & 0xFFFFFFFF for value in arguments], MEMORY + MEMORY_BYTES - 64
+        if self.core.thumb:  # the fifth argument and those after it stand on the stack
             names = [arm_const.UC_ARM_REG_R0 + i for i in range(4)]
+            self.write(stack, b"".join(value.to_bytes(4, "little") for value in values[4:]))
             self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
             self._uc.reg_write(arm_const.UC_ARM_REG_LR, LANDING | 1)
         else:
-            names = [riscv_const.UC_RISCV_REG_A0 + i for i in range(4)]
+            names = [riscv_const.UC_RISCV_REG_A0 + i for i in range(8)]
             self._uc.reg_write(riscv_const.UC_RISCV_REG_SP, stack)
             self._uc.reg_write(riscv_const.UC_RISCV_REG_RA, LANDING)
-        for name, value in zip(names, arguments, strict=False):
+        for name, value in zip(names, values, strict=False):
             self._uc.reg_write(name, value)
         self._uc.emu_start(self.symbols[function] | self.core.thumb, LANDING)
         return sum(times * self._instructions(at, size) for (at, size), times in self._blocks.items())
