@@ -1,8 +1,8 @@
 """The calibration windows that ship with the package: log-mels, and what the teacher makes of them.
 
-They choose the int8 ranges and show the drift from stage to stage. 192 windows of procedural sounds, none of them of
-a test family. File: calibration.npz with `logmel_q8` (n, frames, mels) int16 in 1/256 dB, `teacher` (n, dim) float16
-unit rows, `names` (n,) str.
+They choose the int8 ranges and show the drift from stage to stage: training clips of procedural sounds, the first third
+of them distorted by noise, equalisation and level as the student met them. File: calibration.npz with `features`
+(n, frames, mels) uint8 in half decibels above -100 dB, and `embeddings` (n, dim), the teacher's of the clean clip.
 """
 
 from __future__ import annotations
@@ -15,32 +15,37 @@ from pathlib import Path
 import numpy as np
 
 from tinyclap_edge.errors import CorruptFile
-from tinyclap_edge.frontend.spec import Q8, FrontendSpec
-from tinyclap_edge.students.presets import MODELS
+from tinyclap_edge.frontend.quantize import network_input
+from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.students import presets
+
+
+_OFFSET, _STEP_Q8 = 200, 128  # q8 = (feature - 200) * 128
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """logmel_q8 (n, frames, mels) int16; teacher (n, dim) float32, unit rows; names (n,)."""
+    """logmel_q8 (n, frames, mels) int16; teacher (n, dim) float32; clean: the index of the first undistorted window."""
 
     logmel_q8: np.ndarray
     teacher: np.ndarray
-    names: tuple[str, ...]
+    clean: int
 
     def network_input(self, spec: FrontendSpec) -> np.ndarray:
         """(n, frames, mels, 1) float32, as the network sees it."""
-        db = self.logmel_q8.astype(np.float32) / Q8
-        return ((db + spec.offset_db) / spec.scale_db)[..., None]
+        return network_input(self.logmel_q8, spec)[..., None]
 
 
 @lru_cache(maxsize=2)
-def load_calibration(path: Path = MODELS / "calibration.npz") -> Calibration:
-    """Read and check the file; CorruptFile (7) when it is damaged."""
+def load_calibration(path: Path | None = None) -> Calibration:
+    """Read and check the file, the package's own by default; CorruptFile (7) when it is damaged."""
+    path = path or presets.MODELS / "calibration.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            logmel, teacher, names = arrays["logmel_q8"], arrays["teacher"], arrays["names"]
+            features, teacher = arrays["features"], arrays["embeddings"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise CorruptFile(f"{path.name}: the calibration windows cannot be read ({error})", "install again") from error
-    if logmel.dtype != np.int16 or logmel.ndim != 3 or not len(logmel) == len(teacher) == len(names):
+    if features.dtype != np.uint8 or features.ndim != 3 or len(features) != len(teacher) or not len(features):
         raise CorruptFile(f"{path.name}: the calibration windows have the wrong shape", "install the package again")
-    return Calibration(logmel, teacher.astype(np.float32), tuple(str(n) for n in names))
+    logmel = ((features.astype(np.int16) - _OFFSET) * _STEP_Q8).astype(np.int16)
+    return Calibration(logmel, teacher.astype(np.float32), len(features) // 3)

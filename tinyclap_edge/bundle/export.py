@@ -45,6 +45,7 @@ from tinyclap_edge.students.phinet_cost import phinet_cost
 from tinyclap_edge.students.to_graph import student_graph
 
 MANIFEST_SCHEMA = 1
+LINT_WINDOWS = 32
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def export_bundle(
         windows = parity_windows(PARITY_WINDOWS, spec)
         stages = pipeline.run(windows)
         advance(2)
-        checked = lint(encoder.tflite, stages.inputs[..., None], stages.embeddings)
+        checked = lint(encoder.tflite, stages.inputs[:LINT_WINDOWS, ..., None], stages.embeddings[:LINT_WINDOWS])
         advance(1)
         _write_files(folder, encoder, pack, windows, stages)
         plan = write_firmware(folder, request, encoder, library, pack)
@@ -185,7 +186,7 @@ def make_encoder(request: ExportRequest, calibration: Calibration) -> Encoder:
 def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibration) -> list[dict[str, Any]]:
     """teacher → float → reduced → int8, as cosines on the calibration windows."""
     student = request.student
-    x = calibration.network_input(student.frontend)
+    x = calibration.network_input(student.frontend)[calibration.clean :]
     full = run_float(student_graph(student), x)
     matrix = reduce_matrix(student, request.r, request.reduction)
     reduced = run_float(encoder.float_graph, x)
@@ -195,7 +196,7 @@ def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibrati
     codes = np.clip(np.rint(x / quant_in.s) + quant_in.z, -128, 127).astype(np.int8)
     int8 = (run_integer(encoder.graph, codes).astype(np.float32) - quant_out.z) * quant_out.s
     steps = [
-        step("teacher", "float", calibration.teacher, full),
+        step("teacher", "float", calibration.teacher[calibration.clean :], full),
         step("float", f"reduced to {request.r}", full, reduced @ matrix),
         step(f"reduced to {request.r}", "int8", reduced, int8),
     ]

@@ -1,0 +1,109 @@
+"""An exported bundle on disk: a directory, or the one .tce file that holds it. Hostile until checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tinyclap_export.tflite_reader import read_tflite
+
+from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.bundle.pipeline import IntegerPipeline
+from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.labels.pack import LabelPack
+
+MAX_BYTES = 256 << 20
+MAX_MEMBERS = 2000
+_KEYS = ("board", "labels", "hop_frames", "encoder", "frontend", "parity", "sha256", "layers")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked export."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def board(self) -> Board:
+        return find_board(self.manifest["board"])
+
+    @property
+    def labels(self) -> list[str]:
+        return list(self.manifest["labels"])
+
+    @property
+    def hop_frames(self) -> int:
+        return int(self.manifest["hop_frames"])
+
+    @property
+    def firmware(self) -> Path:
+        """The PlatformIO project."""
+        return self.folder / "firmware"
+
+    @property
+    def spec(self) -> FrontendSpec:
+        return FrontendSpec.from_dict({k: v for k, v in self.manifest["frontend"].items() if k != "id"})
+
+    def pipeline(self) -> IntegerPipeline:
+        """The integer reference of this export."""
+        pack = LabelPack.from_bytes((self.folder / "labels.tlp").read_bytes())
+        return IntegerPipeline(self.spec, read_tflite((self.folder / "encoder.tflite").read_bytes()), pack)
+
+
+@contextmanager
+def open_bundle(path: Path | str) -> Iterator[Bundle]:
+    """The bundle in a directory or .tce file. UsageError (2) where there is none, CorruptFile (7) for a damaged one."""
+    path = Path(path)
+    if path.is_dir():
+        yield _checked(path)
+    elif path.is_file():
+        with tempfile.TemporaryDirectory(prefix="tce-bundle-") as work:
+            _extract(path, Path(work))
+            yield _checked(Path(work))
+    else:
+        raise UsageError(f"there is no bundle {path}", "`tinyclap-edge export` writes one")
+
+
+def _extract(path: Path, into: Path) -> None:
+    """Members are checked for count, size and path before one of them is written."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_BYTES:
+                raise CorruptFile(f"{path.name} unpacks to more than a bundle can hold", "it is no export of this tool")
+            for member in members:
+                name = PurePosixPath(member.filename)
+                if name.is_absolute() or ".." in name.parts or "\\" in member.filename or member.is_dir():
+                    raise CorruptFile(f"{path.name} holds the member {member.filename!r}, which leaves its directory")
+                target = into / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(member))
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+        raise CorruptFile(f"{path.name} is no .tce file that can be read ({error})", "export it again") from error
+
+
+def _checked(folder: Path) -> Bundle:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{folder} is no export: it has no manifest.json", "`tinyclap-edge export` writes one") from None
+    except (OSError, ValueError) as error:
+        raise CorruptFile(f"{folder}/manifest.json cannot be read ({error})", "export it again") from error
+    missing = [key for key in _KEYS if not isinstance(manifest, dict) or key not in manifest]
+    if missing:
+        raise CorruptFile(f"{folder}/manifest.json lacks {missing[0]!r}", "export it again with this version")
+    for name, wanted in manifest["sha256"].items():
+        file = folder / name
+        found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "nothing"
+        if found != wanted:
+            raise CorruptFile(f"{name} in {folder} is not the file that was exported", "export it again")
+    return Bundle(folder, manifest)
