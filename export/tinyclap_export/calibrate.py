@@ -17,6 +17,8 @@ Ranges = dict[str, tuple[float, float]]
 METHODS = ("minmax", "percentile", "mse")
 BINS = 2048
 MSE_STEPS = 64  # candidate clip points a side
+ZOOMS = 4  # histograms are taken again at most so often, each within an eighth of the range before
+CROWD = 99.99  # per cent of the values that a closer histogram must keep inside
 
 
 def calibrate(graph: Graph, inputs: np.ndarray, method: str = "minmax", percentile: float = 99.99) -> Ranges:
@@ -33,9 +35,21 @@ def calibrate(graph: Graph, inputs: np.ndarray, method: str = "minmax", percenti
     extremes = _extremes(graph, inputs)
     if method == "minmax":
         return extremes
-    counts = _histograms(graph, inputs, extremes)
+    ranges, counts = dict(extremes), _histograms(graph, inputs, extremes)
+    for _ in range(ZOOMS):  # a far outlier puts everything else into a few bins: look again, closer
+        crowded = {n: r for n in ranges if (r := _crowded(counts[n], *ranges[n])) is not None}
+        if not crowded:
+            break
+        ranges.update(crowded)
+        counts.update(_histograms(graph, inputs, crowded))
     choose = _percentile_range if method == "percentile" else _mse_range
-    return {name: choose(counts[name], *extremes[name], percentile) for name in extremes}
+    return {name: choose(counts[name], *ranges[name], percentile) for name in ranges}
+
+
+def _crowded(counts: np.ndarray, low: float, high: float) -> tuple[float, float] | None:
+    """The part of (low, high) that holds nearly all values, when it is below an eighth of it; else None."""
+    inner = _percentile_range(counts, low, high, CROWD)
+    return inner if high > low and (inner[1] - inner[0]) * 8 < high - low and inner[1] > inner[0] else None
 
 
 def _extremes(graph: Graph, inputs: np.ndarray) -> Ranges:
@@ -54,8 +68,8 @@ def _extremes(graph: Graph, inputs: np.ndarray) -> Ranges:
 def _histograms(graph: Graph, inputs: np.ndarray, ranges: Ranges) -> dict[str, np.ndarray]:
     counts = {name: np.zeros(BINS, np.int64) for name in ranges}
     for values in run_float_chunks(graph, inputs):
-        for name, value in values.items():
-            low, high = ranges[name]
+        for name, (low, high) in ranges.items():
+            value = values[name]
             width = (high - low) or 1.0
             index = ((value.ravel() - np.float32(low)) * np.float32(BINS / width)).astype(np.int32)
             counts[name] += np.bincount(np.clip(index, 0, BINS - 1), minlength=BINS)

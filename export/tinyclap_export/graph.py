@@ -146,6 +146,9 @@ class Op:
         for key, value in attrs.items():
             if value is _REQUIRED:
                 raise ExportError(f"operator {self.name or self.kind}: {self.kind} needs attribute {key}")
+        for key in ("alpha", "beta"):
+            if key in attrs:  # float32 in every file format
+                attrs[key] = float(np.float32(attrs[key]))
         object.__setattr__(self, "attrs", attrs)
         if not self.name:
             object.__setattr__(self, "name", self.outputs[0] if self.outputs else self.kind)

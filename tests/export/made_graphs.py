@@ -42,7 +42,7 @@ class FloatBuilder:
 
 def inverted_residuals(gate: str = "HARD_SIGMOID", activation: str = "HARD_SWISH", rows: int = 24) -> Graph:
     """Stem, three inverted-residual blocks (the middle one residual, with squeeze-excite), mean pool, 1x1 head."""
-    b = FloatBuilder("inverted residuals", (1, rows, 16, 1), seed=3)
+    b = FloatBuilder("inverted_residuals", (1, rows, 16, 1), seed=3)
     g = b.graph
     y = b.conv(b.x, 8, 3, "stem", stride=(2, 2), activation="RELU6")
     for i, (channels, stride) in enumerate(((12, 2), (12, 1), (16, 2))):
