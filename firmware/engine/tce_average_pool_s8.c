@@ -2,8 +2,7 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer)
-{
+void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer) {
     const tce_window *w = &layer->window;
     const int32_t top = y * w->stride_h - w->pad_top;
     const int32_t y0 = top < 0 ? 0 : top;

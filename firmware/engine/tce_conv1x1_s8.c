@@ -4,8 +4,7 @@
 #include "tce_requant.h"
 
 /* Sums of two pixels (x, x + k) and two channels (w, w + k): acc[0] pixel 0 channel 0, acc[1] pixel 0 channel 1, ... */
-static inline void tce_block(const int8_t *x, const int8_t *w, int32_t k, int32_t acc[4])
-{
+static inline void tce_block(const int8_t *x, const int8_t *w, int32_t k, int32_t acc[4]) {
     const int8_t *x1 = x + k;
     const int8_t *w1 = w + k;
 
@@ -27,8 +26,7 @@ static inline void tce_block(const int8_t *x, const int8_t *w, int32_t k, int32_
 }
 
 /* One pixel, one channel. */
-static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t k)
-{
+static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t k) {
     int32_t acc = 0;
     for (int32_t i = 0; i < k; i++) {
         acc += x[i] * w[i];
@@ -36,8 +34,7 @@ static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t k)
     return acc;
 }
 
-void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, const tce_conv1x1 *layer)
-{
+void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, const tce_conv1x1 *layer) {
     const int32_t k = layer->k;
     const int32_t c_out = layer->c_out;
     const int32_t *bias = layer->bias;

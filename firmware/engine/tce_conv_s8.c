@@ -5,8 +5,7 @@
 #include <string.h>
 
 /* Copies the taps of output pixel (y, x) to `patch`, [kernel_h][kernel_w][channels]. */
-static void tce_gather(const int8_t *in, int8_t *patch, int32_t y, int32_t x, const tce_conv *layer)
-{
+static void tce_gather(const int8_t *in, int8_t *patch, int32_t y, int32_t x, const tce_conv *layer) {
     const tce_window *w = &layer->window;
     const int32_t channels = w->channels;
     int32_t row = y * w->stride_h - w->pad_top;
@@ -28,8 +27,7 @@ static void tce_gather(const int8_t *in, int8_t *patch, int32_t y, int32_t x, co
     }
 }
 
-void tce_conv_row_s8(const int8_t *in, int8_t *out, int32_t y, int8_t *scratch, const tce_conv *layer)
-{
+void tce_conv_row_s8(const int8_t *in, int8_t *out, int32_t y, int8_t *scratch, const tce_conv *layer) {
     const int32_t k = layer->product.k;
     const int32_t c_out = layer->product.c_out;
     const int32_t out_w = layer->window.out_w;

@@ -2,8 +2,7 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer)
-{
+void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer) {
     const tce_window *w = &layer->window;
     const int32_t outputs = w->channels * layer->multiplier;
     const int32_t top = y * w->stride_h - w->pad_top;

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* For functions whose registers must be their own, or whose name a profiler must see. */
+#define TCE_NOINLINE __attribute__((noinline))
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -69,7 +72,11 @@ typedef struct {
     tce_output output;
 } tce_depthwise;
 
-/* Output row y, multiplier 1. in: [in_h][in_w][channels], whole map  out: [out_w][channels]. */
+/* Taps that tce_depthwise_row_s8 accepts (8 x 8); larger windows use tce_depthwise_multi_row_s8. */
+#define TCE_DEPTHWISE_TAPS 64
+
+/* Output row y, multiplier 1. Stack: one pointer a tap.
+ * in: [in_h][in_w][channels], whole map  out: [out_w][channels]. */
 void tce_depthwise_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer);
 
 /* Output row y, any multiplier. in: [in_h][in_w][channels]  out: [out_w][channels * multiplier]. */
@@ -99,8 +106,8 @@ typedef struct {
     tce_output output;
 } tce_binary;
 
-/* a + b or a - b, as TensorFlow Lite: both shifted left by 20, scaled, added, scaled. out may equal a or b where that input
- * is not repeated. */
+/* a + b or a - b, as TensorFlow Lite: both shifted left by 20, scaled, added, scaled.
+ * out may equal a or b where that input is not repeated. */
 void tce_add_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer);
 
 /* a * b, one requantisation. out may equal a or b where that input is not repeated. */
@@ -133,9 +140,9 @@ void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_poo
 
 /* Surrounds a block of up to four axes by a constant. */
 typedef struct {
-    int32_t size[4];            /* input */
+    int32_t size[4];             /* input */
     int32_t before[4], after[4]; /* elements added on each side of each axis */
-    int8_t value;               /* the zero point */
+    int8_t value;                /* the zero point */
 } tce_pad;
 
 void tce_pad_s8(const int8_t *in, int8_t *out, const tce_pad *layer);

@@ -2,14 +2,12 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-static int8_t tce_finish(int32_t sum, const tce_mean *layer)
-{
+static int8_t tce_finish(int32_t sum, const tce_mean *layer) {
     return tce_store(tce_requant(sum + layer->offset, layer->scale), layer->output);
 }
 
 /* `lanes` (1 or 4) neighbouring outputs; `in` points at their first element. */
-static inline void tce_mean_lanes(const int8_t *in, int8_t *out, int lanes, const tce_mean *layer)
-{
+static inline void tce_mean_lanes(const int8_t *in, int8_t *out, int lanes, const tce_mean *layer) {
     const int32_t step = layer->inner;
     const int32_t block = layer->middle * layer->reduce_b * layer->inner;
     int32_t sum[4] = {0, 0, 0, 0};
@@ -28,8 +26,7 @@ static inline void tce_mean_lanes(const int8_t *in, int8_t *out, int lanes, cons
     }
 }
 
-void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer)
-{
+void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer) {
     const int32_t inner = layer->inner;
 
     for (int32_t o = 0; o < layer->outer; o++) {

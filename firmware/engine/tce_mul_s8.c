@@ -2,8 +2,7 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer)
-{
+void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer) {
     const tce_output output = layer->output; /* copies: a store to `out` could otherwise change them */
     const tce_scale scale = layer->scale;
     const int32_t a_zero_point = layer->a_zero_point;

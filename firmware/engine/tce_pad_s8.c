@@ -3,14 +3,12 @@
 
 #include <string.h>
 
-static int8_t *tce_fill(int8_t *out, int32_t count, int8_t value)
-{
+static int8_t *tce_fill(int8_t *out, int32_t count, int8_t value) {
     memset(out, value, (size_t)count);
     return out + count;
 }
 
-void tce_pad_s8(const int8_t *in, int8_t *out, const tce_pad *layer)
-{
+void tce_pad_s8(const int8_t *in, int8_t *out, const tce_pad *layer) {
     int32_t block[4]; /* output elements of one step along each axis */
     block[3] = 1;
     for (int axis = 2; axis >= 0; axis--) {

@@ -12,21 +12,18 @@
 
 /* round(value * multiplier / 2^31), half up. |value| < 2^30, so that doubling it cannot overflow. The upper word plus
  * the upper bit of the lower one: two instructions on a Cortex-M4. */
-static inline int32_t tce_high_mul(int32_t value, int32_t multiplier)
-{
+static inline int32_t tce_high_mul(int32_t value, int32_t multiplier) {
     const int64_t product = (int64_t)(value * 2) * multiplier;
     return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
 }
 
 /* round(value / 2^right), half away from zero. right in [1, 31]; |value| <= 2^30. */
-static inline int32_t tce_round_shift(int32_t value, int32_t right)
-{
+static inline int32_t tce_round_shift(int32_t value, int32_t right) {
     return (value + (value >> 31) + (INT32_C(1) << (right - 1))) >> right;
 }
 
 /* value * M with both roundings: CONV_2D, DEPTHWISE_CONV_2D, MUL, MEAN, ADD. */
-static inline int32_t tce_requant(int32_t value, tce_scale scale)
-{
+static inline int32_t tce_requant(int32_t value, tce_scale scale) {
     if (scale.shift >= 0) {
         return tce_high_mul(value * (int32_t)(UINT32_C(1) << scale.shift), scale.multiplier);
     }
@@ -34,8 +31,7 @@ static inline int32_t tce_requant(int32_t value, tce_scale scale)
 }
 
 /* The same for two values of one channel: the test on the shift is shared. */
-static inline void tce_requant_two(int32_t *a, int32_t *b, tce_scale scale)
-{
+static inline void tce_requant_two(int32_t *a, int32_t *b, tce_scale scale) {
     if (scale.shift >= 0) {
         *a = tce_requant(*a, scale);
         *b = tce_requant(*b, scale);
@@ -46,15 +42,13 @@ static inline void tce_requant_two(int32_t *a, int32_t *b, tce_scale scale)
 }
 
 /* value * M with one rounding, half up: FULLY_CONNECTED in LiteRT. */
-static inline int32_t tce_requant_once(int32_t value, tce_scale scale)
-{
+static inline int32_t tce_requant_once(int32_t value, tce_scale scale) {
     const int64_t product = (int64_t)value * scale.multiplier;
     return (int32_t)((product + (INT64_C(1) << (30 - scale.shift))) >> (31 - scale.shift));
 }
 
 /* Zero point and clamp. */
-static inline int8_t tce_store(int32_t value, tce_output output)
-{
+static inline int8_t tce_store(int32_t value, tce_output output) {
     value += output.zero_point;
     value = value < output.low ? output.low : value;
     value = value > output.high ? output.high : value;

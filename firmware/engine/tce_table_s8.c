@@ -1,8 +1,7 @@
 /* Any element-wise function of one int8 tensor, as 256 bytes of flash: hard-swish, sigmoid, ReLUs, rescaling. */
 #include "tce_engine.h"
 
-void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table)
-{
+void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table) {
     const int8_t *zero = table + 128;
 
     for (; count >= 4; count -= 4) {

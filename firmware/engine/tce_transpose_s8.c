@@ -1,8 +1,7 @@
 /* Transposition of up to four axes. */
 #include "tce_engine.h"
 
-void tce_transpose_s8(const int8_t *in, int8_t *out, const tce_transpose *layer)
-{
+void tce_transpose_s8(const int8_t *in, int8_t *out, const tce_transpose *layer) {
     for (int32_t i = 0; i < layer->size[0]; i++) {
         for (int32_t j = 0; j < layer->size[1]; j++) {
             for (int32_t k = 0; k < layer->size[2]; k++) {

@@ -85,7 +85,7 @@ def conv1x1(b: Builder, x: str) -> None:
 
 def depthwise(b: Builder, x: str) -> None:
     multiplier = b.pick([1, 1, 1, 2, 3])
-    shape = (1, b.pick([1, 3, 3, 5]), b.pick([1, 2, 3, 3]), b.shape(x)[3] * multiplier)
+    shape = (1, b.pick([1, 3, 3, 5, 9]), b.pick([1, 2, 3, 3, 8]), b.shape(x)[3] * multiplier)
     b.weighted("DEPTHWISE_CONV_2D", x, shape, 3, dilation=(b.pick([1, 1, 2]), b.pick([1, 1, 2])),
                depth_multiplier=multiplier, **_window(b))  # fmt: skip
 

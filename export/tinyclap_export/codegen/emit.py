@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 
 from tinyclap_export.codegen.ctext import array_items, block_comment, comment_text, initialiser, real, wrap
-from tinyclap_export.codegen.lower import Array, Step
 from tinyclap_export.codegen.memory import MemoryPlan
+from tinyclap_export.codegen.step import Array, Step
 from tinyclap_export.graph import Graph, Tensor
 
 COMPILER_FLAGS = ("-std=c11", "-O3")
@@ -123,17 +123,16 @@ def source(unit: Unit) -> str:
         "`arena +` are those offsets, the others are the layer's sizes, named by the struct fields of tce_engine.h.",
     ])  # fmt: skip
     lines += [f'#include "{unit.prefix}.h"', "", '#include "engine/tce_engine.h"',
-              f'#include "{unit.prefix}_weights.h"', "",
-              "#define TCE_NOINLINE __attribute__((noinline))", ""]  # fmt: skip
+              f'#include "{unit.prefix}_weights.h"', ""]  # fmt: skip
     for index, step in unit.layers():
         lines += _layer(unit, index, step)
     for i, name in enumerate(unit.graph.inputs):
-        lines += [f"int8_t *{unit.prefix}_input{_ordinal(i).lower()}(uint8_t *arena)", "{",
+        lines += [f"int8_t *{unit.prefix}_input{_ordinal(i).lower()}(uint8_t *arena) {",
                   f"    return (int8_t *)arena + {unit.plan.offset(name)};", "}", ""]  # fmt: skip
     for i, name in enumerate(unit.graph.outputs):
-        lines += [f"const int8_t *{unit.prefix}_output{_ordinal(i).lower()}(const uint8_t *arena)", "{",
+        lines += [f"const int8_t *{unit.prefix}_output{_ordinal(i).lower()}(const uint8_t *arena) {",
                   f"    return (const int8_t *)arena + {unit.plan.offset(name)};", "}", ""]  # fmt: skip
-    lines += [f"void {unit.prefix}_run(uint8_t *arena)", "{"]
+    lines += [f"void {unit.prefix}_run(uint8_t *arena) {"]
     lines += [f"    {unit.function(index, step)}(arena);" for index, step in unit.layers()] or ["    (void)arena;"]
     lines += ["}", ""]
     return "\n".join(lines)
@@ -143,7 +142,7 @@ def _layer(unit: Unit, index: int, step: Step) -> list[str]:
     tensors, plan = unit.graph.tensors, unit.plan
     pointer = {array.key: unit.array(index, array) for array in step.arrays}
     lines = block_comment(_describe(unit, index, step))
-    lines += [f"TCE_NOINLINE void {unit.function(index, step)}(uint8_t *arena)", "{"]
+    lines += [f"TCE_NOINLINE void {unit.function(index, step)}(uint8_t *arena) {"]
     if step.struct:
         lines += [f"    static const {step.struct_type} layer = {{",
                   *initialiser(step.struct, pointer, "        "), "    };"]  # fmt: skip

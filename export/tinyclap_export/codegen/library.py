@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tinyclap_export.codegen import emit
 from tinyclap_export.codegen.ctext import is_identifier
-from tinyclap_export.codegen.lower import Step, lower
+from tinyclap_export.codegen.lower import lower
 from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
+from tinyclap_export.codegen.step import Step
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 
