@@ -91,7 +91,7 @@ class _Writer:
 
     def constant(self, array: np.ndarray, hint: str) -> str:
         name = self.fresh(hint)
-        self.initializers.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.initializers.append(self.onnx.numpy_helper.from_array(np.array(array, order="C"), name))
         return name
 
     def scale_inputs(self, tensor: Tensor, axis: int | None) -> list[str]:
