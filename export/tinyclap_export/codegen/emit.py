@@ -127,12 +127,12 @@ def source(unit: Unit) -> str:
     for index, step in unit.layers():
         lines += _layer(unit, index, step)
     for i, name in enumerate(unit.graph.inputs):
-        lines += [f"int8_t *{unit.prefix}_input{_ordinal(i).lower()}(uint8_t *arena) {",
+        lines += [f"int8_t *{unit.prefix}_input{_ordinal(i).lower()}(uint8_t *arena) {{",
                   f"    return (int8_t *)arena + {unit.plan.offset(name)};", "}", ""]  # fmt: skip
     for i, name in enumerate(unit.graph.outputs):
-        lines += [f"const int8_t *{unit.prefix}_output{_ordinal(i).lower()}(const uint8_t *arena) {",
+        lines += [f"const int8_t *{unit.prefix}_output{_ordinal(i).lower()}(const uint8_t *arena) {{",
                   f"    return (const int8_t *)arena + {unit.plan.offset(name)};", "}", ""]  # fmt: skip
-    lines += [f"void {unit.prefix}_run(uint8_t *arena) {"]
+    lines += [f"void {unit.prefix}_run(uint8_t *arena) {{"]
     lines += [f"    {unit.function(index, step)}(arena);" for index, step in unit.layers()] or ["    (void)arena;"]
     lines += ["}", ""]
     return "\n".join(lines)
@@ -142,7 +142,7 @@ def _layer(unit: Unit, index: int, step: Step) -> list[str]:
     tensors, plan = unit.graph.tensors, unit.plan
     pointer = {array.key: unit.array(index, array) for array in step.arrays}
     lines = block_comment(_describe(unit, index, step))
-    lines += [f"TCE_NOINLINE void {unit.function(index, step)}(uint8_t *arena) {"]
+    lines += [f"TCE_NOINLINE void {unit.function(index, step)}(uint8_t *arena) {{"]
     if step.struct:
         lines += [f"    static const {step.struct_type} layer = {{",
                   *initialiser(step.struct, pointer, "        "), "    };"]  # fmt: skip
