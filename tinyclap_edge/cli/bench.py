@@ -1,0 +1,85 @@
+"""`bench`: instructions by layer, memory by region, estimated time, drift, on a target."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyclap_edge.cli.output import progress, result, table, verb
+
+
+@verb("bench")
+@click.option("--board", help="Board; not needed with --bundle.")
+@click.option("--target", default="emulator", show_default=True, help="python, host or emulator.")
+@click.option("--bundle", help="An export; without it one is made on the spot.")
+@click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
+@click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
+@click.option("--windows", type=click.IntRange(1, 1000), default=2, show_default=True, help="Golden windows to run.")
+@click.option("--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default.")
+@click.option("--json-path", type=click.Path(dir_okay=False), help="Also write the figures to this file.")
+def command(
+    board: str | None,
+    target: str,
+    bundle: str | None,
+    student: str | None,
+    labels: str | None,
+    windows: int,
+    engine: str | None,
+    json_path: str | None,
+) -> dict[str, Any]:
+    """Count what one window costs; fail (exit code 6) if a byte differs from the integer reference."""
+    from tinyclap_edge.bundle.bench import bench
+    from tinyclap_edge.bundle.run import prepare
+    from tinyclap_edge.cli.source import bundle_for
+    from tinyclap_edge.report.write import update_report
+
+    with bundle_for(bundle, board, student, labels) as opened, tempfile.TemporaryDirectory() as work:
+        with progress(f"preparing the {target} target"):
+            ready = prepare(opened, target, Path(work), engine)
+        with progress(f"running {windows} windows on {target}"):
+            data = bench(ready, windows)
+        if bundle and Path(bundle).is_dir():
+            update_report(opened.folder, bench=data)
+    if json_path:
+        temporary = Path(json_path + ".tmp")
+        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, json_path)
+    show_bench(data)
+    return data
+
+
+def show_bench(data: dict[str, Any]) -> None:
+    """The tables of a benchmark."""
+    if "layers" in data:
+        rows = [
+            [str(i), layer["name"], layer["kind"].lower(), f"{layer['macs']:,}", f"{layer['instructions']:,}",
+             f"{layer['instructions'] / layer['macs']:.2f}" if layer["macs"] else ""]
+            for i, layer in enumerate(data["layers"])
+        ]  # fmt: skip
+        table("", ["", "layer", "kind", "MACs", "instructions", "per MAC"], rows, right=(0, 3, 4, 5))
+        per = data["instructions"]
+        rows = [[name, f"{per[name]:,}", f"{per[name] / per['total']:.1%}"] for name in ("frontend", "encoder", "labels")]
+        table("", ["one window", "instructions (emulated)", ""], [*rows, ["total", f"{per['total']:,}", ""]], right=(1, 2))
+        e = data["estimate"]
+        result(
+            f"time (estimated): {e['typical_s'] * 1e3:.0f} ms, {e['low_s'] * 1e3:.0f} to {e['high_s'] * 1e3:.0f} ms: "
+            f"{e['cycles_per_instruction']:g} cycles an instruction at {e['clock_hz'] // 1_000_000} MHz ({e['source']})"
+        )
+    if "bytes_by_region" in data:
+        rows = [[name, f"{size:,}"] for name, size in data["bytes_by_region"].items()]
+        table("", ["region (linked image)", "bytes"], rows, right=(1,))
+    if "stack_bytes" in data:
+        result(f"stack used (painted): {data['stack_bytes']:,} bytes")
+    rows = [
+        [f"{d['source']} → {d['target']}", f"{d['mean']:.5f}", f"{d['worst']:.5f}", str(d["n"]),
+         "same bytes" if d["identical_bytes"] else ""]
+        for d in data["drift"]
+    ]  # fmt: skip
+    table("", ["drift (cosine)", "mean", "worst", "windows", ""], rows, right=(1, 2, 3))
+    parity = data["parity"]
+    result(f"{parity['windows']} windows equal the integer reference byte for byte; digest {parity['digest']}")
