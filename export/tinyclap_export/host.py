@@ -62,8 +62,8 @@ def compile_shared(
             digest.update(include.read_bytes())
     key = (digest.hexdigest(), *command, *flags)
     if key not in _BUILT:
-        with tempfile.TemporaryDirectory(prefix="tce-host-") as folder:
-            shared = Path(folder) / "encoder.so"
+        with tempfile.TemporaryDirectory(prefix="tce-host-") as build:
+            shared = Path(build) / "encoder.so"
             includes = [f"-I{d}" for d in include_dirs]
             line = [*command, "-std=c11", *flags, *WARNINGS, *includes, "-shared", "-fPIC", *map(str, sources),
                     "-o", str(shared)]  # fmt: skip

@@ -157,7 +157,8 @@ def _layer(unit: Unit, index: int, step: Step) -> list[str]:
         f"    int8_t *out = (int8_t *)arena + {plan.offset(step.output)}; /* {_shape(tensors[step.output])} */"
     )
     if step.scratch_bytes:
-        offset = plan.offset(f"scratch of step {unit.steps.index(step)}")
+        number = next(i for i, other in enumerate(unit.steps) if other is step)
+        offset = plan.offset(f"scratch of step {number}")
         lines.append(f"    int8_t *scratch = (int8_t *)arena + {offset}; /* {step.scratch_bytes} bytes */")
     lines += ["", *("    " + line for line in step.code), "}", ""]
     return lines
