@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -97,6 +98,7 @@ class BareMachine:
         self._uc.mem_map(MEMORY, MEMORY_BYTES)
         self._uc.mem_map(LANDING & ~0xFFF, 0x1000)
         mapped: set[int] = set()
+        digest = hashlib.sha256()
         with image.open("rb") as file:
             elf = ELFFile(file)
             for segment in elf.iter_segments("PT_LOAD"):
@@ -106,6 +108,7 @@ class BareMachine:
                         self._uc.mem_map(page, 0x1000)
                         mapped.add(page)
                 self._uc.mem_write(start, segment.data())
+                digest.update(start.to_bytes(4, "little") + segment.data())
             symbols = elf.get_section_by_name(".symtab")
             assert symbols is not None
             self.symbols = {s.name: s["st_value"] for s in symbols.iter_symbols()}
@@ -113,6 +116,7 @@ class BareMachine:
                 (s["st_value"] & ~1, s.name) for s in symbols.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"
             )
             self.code_bytes = sum(s["sh_size"] for s in elf.iter_sections() if s["sh_flags"] & 4)
+        self.image_sha256 = digest.hexdigest()  # of what is loaded: debug information holds paths
         self._blocks: Counter[tuple[int, int]] = Counter()
         self._uc.hook_add(unicorn.UC_HOOK_BLOCK, lambda uc, at, size, _: self._blocks.update([(at, size)]))
         self._next = MEMORY

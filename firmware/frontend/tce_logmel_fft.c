@@ -4,7 +4,7 @@
 #define BLOCKS (POINTS / TCE_LOGMEL_FIRST_RADIX)
 
 /* The passes differ in one constant; knowing it, a compiler addresses all four inputs from one register, which saves a
- * quarter of a pass's instructions on Cortex-M4. */
+ * third of a pass's instructions on Cortex-M4 with clang, a sixth with gcc. */
 #if defined(__GNUC__)
 #define INLINE inline __attribute__((always_inline))
 #else

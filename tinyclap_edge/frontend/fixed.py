@@ -68,7 +68,9 @@ def _fft(re: np.ndarray, im: np.ndarray, tables: Tables) -> tuple[np.ndarray, np
             x, y, cos, sin = re[:, :, r], im[:, :, r], turns[:, r - 1, 0], turns[:, r - 1, 1]
             turned = _high(x[..., 1:], cos) + _high(y[..., 1:], sin), _high(y[..., 1:], cos) - _high(x[..., 1:], sin)
             first = x[..., :1] >> 2, y[..., :1] >> 2  # by 1 + 0i, exactly
-            inputs.append(tuple(np.concatenate(pair, axis=2) for pair in zip(first, turned, strict=True)))
+            inputs.append(
+                (np.concatenate([first[0], turned[0]], axis=2), np.concatenate([first[1], turned[1]], axis=2))
+            )
         parts = _butterfly(inputs)
         re, im = (np.stack([part[i] for part in parts], axis=2).reshape(count, points) for i in (0, 1))
     return re, im

@@ -46,10 +46,8 @@ def hann(spec: FrontendSpec) -> np.ndarray:
 @functools.lru_cache(maxsize=16)
 def mel_filterbank(spec: FrontendSpec) -> np.ndarray:
     """Triangles of peak 1 with straight flanks in Hz, float64 (mel_bins, n_fft/2 + 1), read-only."""
-    edges = mel_to_hz(
-        np.linspace(*hz_to_mel(np.array([spec.f_min_hz, spec.f_max_hz]), spec.mel_scale), spec.mel_bins + 2),
-        spec.mel_scale,
-    )
+    lowest, highest = hz_to_mel(np.array([spec.f_min_hz, spec.f_max_hz]), spec.mel_scale)
+    edges = mel_to_hz(np.linspace(lowest, highest, spec.mel_bins + 2), spec.mel_scale)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]  # (mel_bins, 1)
     bins = np.arange(spec.n_fft // 2 + 1) * spec.sample_rate_hz / spec.n_fft  # Hz
     weights = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))

@@ -117,7 +117,8 @@ class FrontendSpec:
 def _check_types(spec: FrontendSpec) -> None:
     """Whole numbers become int and levels float, so that 8000 and 8000.0 give one record and one frontend_id."""
     for field in fields(spec):
-        value, wanted = getattr(spec, field.name), type(field.default)
+        value = getattr(spec, field.name)
+        wanted: type = {"int": int, "float": float, "str": str}[str(field.type)]
         if wanted is str and isinstance(value, str):
             continue
         usable = wanted is not str and isinstance(value, (int, float)) and not isinstance(value, bool)

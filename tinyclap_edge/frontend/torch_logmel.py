@@ -17,6 +17,9 @@ from tinyclap_edge.frontend.spec import FrontendSpec
 class LogMel(nn.Module):
     """Audio to dB: the torch version of `reference.logmel_float`, within 0.01 dB of it above the floor."""
 
+    window: Tensor
+    weights: Tensor
+
     def __init__(self, spec: FrontendSpec) -> None:
         super().__init__()
         self.spec = spec
