@@ -17,10 +17,35 @@ import yaml
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.resources import data_file
 
-CORES = (
-    "cortex-m0plus cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55 rv32imc rv32imac xtensa-lx6 xtensa-lx7".split()
-)
-ISA = "thumb thumb2 dsp mve fpv4-sp-d16 fpv5-sp-d16 fpv5-d16 rv32i m a c xtensa fpu-sp mac16 pie".split()
+CORES = [
+    "cortex-m0plus",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+    "rv32imc",
+    "rv32imac",
+    "xtensa-lx6",
+    "xtensa-lx7",
+]
+ISA = [
+    "thumb",
+    "thumb2",
+    "dsp",
+    "mve",
+    "fpv4-sp-d16",
+    "fpv5-sp-d16",
+    "fpv5-d16",
+    "rv32i",
+    "m",
+    "a",
+    "c",
+    "xtensa",
+    "fpu-sp",
+    "mac16",
+    "pie",
+]
 USES = ("code", "labels", "arena", "data")
 UNICORN_MODELS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32")
 QEMU_MACHINES = ("netduinoplus2", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "virt")
@@ -266,7 +291,21 @@ class _Reader:
     def board(self, name: str, node: yaml.Node) -> Board:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise self.fail(node, f"{name!r} is no board name", "lower-case letters, digits and '-'")
-        keys = "title core isa fpu clock_hz regions audio serial platformio emulator tier power time".split()
+        keys = [
+            "title",
+            "core",
+            "isa",
+            "fpu",
+            "clock_hz",
+            "regions",
+            "audio",
+            "serial",
+            "platformio",
+            "emulator",
+            "tier",
+            "power",
+            "time",
+        ]
         f = self.fields(node, name, keys)
         if not isinstance(f["regions"], yaml.SequenceNode):
             raise self.fail(f["regions"], f"{name}: regions must be a list")
@@ -280,7 +319,9 @@ class _Reader:
         time = self.fields(f["time"], f"{name}: time", ["cycles_per_instruction", "low", "high", "source"])
         cpi, low, high = (self.number(time[k], f"{name}: {k}", 0.1, 20) for k in list(time)[:3])
         if not low <= cpi <= high:
-            raise self.fail(f["time"], f"{name}: cycles_per_instruction {cpi:g} is outside its own bounds {low:g}..{high:g}")
+            raise self.fail(
+                f["time"], f"{name}: cycles_per_instruction {cpi:g} is outside its own bounds {low:g}..{high:g}"
+            )
         return Board(
             name=name,
             title=self.text(f["title"], f"{name}: title"),

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.drift import step
+from tinyclap_edge.bundle.encoder import dequantized
 from tinyclap_edge.bundle.golden import parity_windows
 from tinyclap_edge.bundle.run import Ready, compare
 from tinyclap_edge.device.run_result import Instructions, RunResult
@@ -25,8 +24,7 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
     wanted = pipeline.run(pcm)
     found, run = ready.run_windows(pcm)
     compare(found, wanted, f"{bundle.board.name} on {ready.target}")
-    quant = pipeline.output_quant
-    as_real = [(e.astype(np.float32) - quant.z) * quant.s for e in (wanted.embeddings, found.embeddings)]
+    as_real = [dequantized(pipeline.encoder, e) for e in (wanted.embeddings, found.embeddings)]
     drift = [d for d in bundle.manifest["drift"] if d["source"] != "int8"]
     drift.append(step("int8", f"C on {ready.target}", *as_real, identical=True).to_dict())
     data: dict[str, Any] = {

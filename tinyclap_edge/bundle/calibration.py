@@ -19,7 +19,6 @@ from tinyclap_edge.frontend.quantize import network_input
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.students import presets
 
-
 _OFFSET, _STEP_Q8 = 200, 128  # q8 = (feature - 200) * 128
 
 

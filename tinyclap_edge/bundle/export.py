@@ -16,21 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinyclap_export.calibrate import calibrate
 from tinyclap_export.codegen.library import CLibrary, generate
 from tinyclap_export.float_run import run_float
-from tinyclap_export.graph import Graph
-from tinyclap_export.integer import run_integer
 from tinyclap_export.lint import lint
-from tinyclap_export.onnx_writer import write_onnx
-from tinyclap_export.quantize import quantize
-from tinyclap_export.tflite_writer import write_tflite
 
 from tinyclap_edge import __version__
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes, write_zip
 from tinyclap_edge.bundle.calibration import Calibration, load_calibration
 from tinyclap_edge.bundle.drift import step
+from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
 from tinyclap_edge.bundle.golden import PARITY_WINDOWS, STORED_WINDOWS, Stages, parity_windows
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
@@ -92,21 +87,6 @@ class Exported:
     manifest: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """The int8 encoder in its three forms."""
-
-    float_graph: Graph
-    graph: Graph
-    tflite: bytes
-    onnx: bytes
-
-    @property
-    def encoder_id(self) -> str:
-        """16 hex digits of the .tflite's SHA-256."""
-        return hashlib.sha256(self.tflite).hexdigest()[:16]
-
-
 def export_bundle(
     request: ExportRequest,
     out: Path,
@@ -115,7 +95,7 @@ def export_bundle(
 ) -> Exported:
     """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
     calibration = load_calibration()
-    encoder = make_encoder(request, calibration)
+    encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
     advance(2)
     spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
     pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
@@ -150,9 +130,7 @@ def write_firmware(
     folder: Path, request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack
 ) -> MemoryPlan:
     """The PlatformIO project in `folder`/firmware."""
-    quant = encoder.graph.tensors[encoder.graph.inputs[0]].quant
-    assert quant is not None
-    spec = request.student.frontend
+    quant, spec = end_quant(encoder.graph, encoder.graph.inputs[0]), request.student.frontend
     multiplier, shift = input_multiplier(float(quant.s), spec)
     config = FirmwareConfig(
         version=__version__,
@@ -174,15 +152,6 @@ def write_firmware(
         return write_project(folder / "firmware", request.board, parts, config).plan
 
 
-def make_encoder(request: ExportRequest, calibration: Calibration) -> Encoder:
-    """Float graph, ranges from the calibration windows, int8 graph, and both files of it."""
-    student = request.student
-    graph = student_graph(student, request.r, request.reduction)
-    ranges = calibrate(graph, calibration.network_input(student.frontend), request.ranges)
-    quantized = quantize(graph, ranges)
-    return Encoder(graph, quantized, write_tflite(quantized), write_onnx(quantized))
-
-
 def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibration) -> list[dict[str, Any]]:
     """teacher → float → reduced → int8, as cosines on the calibration windows."""
     student = request.student
@@ -190,11 +159,9 @@ def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibrati
     full = run_float(student_graph(student), x)
     matrix = reduce_matrix(student, request.r, request.reduction)
     reduced = run_float(encoder.float_graph, x)
-    quant_in = encoder.graph.tensors[encoder.graph.inputs[0]].quant
-    quant_out = encoder.graph.tensors[encoder.graph.outputs[0]].quant
-    assert quant_in is not None and quant_out is not None
-    codes = np.clip(np.rint(x / quant_in.s) + quant_in.z, -128, 127).astype(np.int8)
-    int8 = (run_integer(encoder.graph, codes).astype(np.float32) - quant_out.z) * quant_out.s
+    quant = end_quant(encoder.graph, encoder.graph.inputs[0])
+    codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
+    int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))
     steps = [
         step("teacher", "float", calibration.teacher[calibration.clean :], full),
         step("float", f"reduced to {request.r}", full, reduced @ matrix),

@@ -95,7 +95,9 @@ def _checked(folder: Path) -> Bundle:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{folder} is no export: it has no manifest.json", "`tinyclap-edge export` writes one") from None
+        raise UsageError(
+            f"{folder} is no export: it has no manifest.json", "`tinyclap-edge export` writes one"
+        ) from None
     except (OSError, ValueError) as error:
         raise CorruptFile(f"{folder}/manifest.json cannot be read ({error})", "export it again") from error
     missing = [key for key in _KEYS if not isinstance(manifest, dict) or key not in manifest]

@@ -20,7 +20,9 @@ from tinyclap_edge.cli.output import progress, result, table, verb
 @click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
 @click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
 @click.option("--windows", type=click.IntRange(1, 1000), default=2, show_default=True, help="Golden windows to run.")
-@click.option("--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default.")
+@click.option(
+    "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
+)
 @click.option("--json-path", type=click.Path(dir_okay=False), help="Also write the figures to this file.")
 def command(
     board: str | None,
@@ -63,8 +65,12 @@ def show_bench(data: dict[str, Any]) -> None:
         ]  # fmt: skip
         table("", ["", "layer", "kind", "MACs", "instructions", "per MAC"], rows, right=(0, 3, 4, 5))
         per = data["instructions"]
-        rows = [[name, f"{per[name]:,}", f"{per[name] / per['total']:.1%}"] for name in ("frontend", "encoder", "labels")]
-        table("", ["one window", "instructions (emulated)", ""], [*rows, ["total", f"{per['total']:,}", ""]], right=(1, 2))
+        rows = [
+            [name, f"{per[name]:,}", f"{per[name] / per['total']:.1%}"] for name in ("frontend", "encoder", "labels")
+        ]
+        table(
+            "", ["one window", "instructions (emulated)", ""], [*rows, ["total", f"{per['total']:,}", ""]], right=(1, 2)
+        )
         e = data["estimate"]
         result(
             f"time (estimated): {e['typical_s'] * 1e3:.0f} ms, {e['low_s'] * 1e3:.0f} to {e['high_s'] * 1e3:.0f} ms: "

@@ -26,7 +26,13 @@ def command(bundle: str, toolchain: str | None, verbose: bool) -> dict[str, Any]
         built = build(opened.firmware, toolchain, on_line=say if verbose else None, verbose=verbose)
         regions = {r.name: r for r in opened.board.regions}
     rows = [
-        [name, regions[name].kind, f"{used:,}", f"{regions[name].size_bytes:,}", f"{used / regions[name].size_bytes:.1%}"]
+        [
+            name,
+            regions[name].kind,
+            f"{used:,}",
+            f"{regions[name].size_bytes:,}",
+            f"{used / regions[name].size_bytes:.1%}",
+        ]
         for name, used in built.bytes_by_region.items()
     ]
     table("", ["region", "kind", "used", "of", ""], rows, right=(2, 3, 4))

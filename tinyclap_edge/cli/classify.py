@@ -19,7 +19,9 @@ from tinyclap_edge.cli.output import progress, result, table, verb, warn
 @click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
 @click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Labels to show for each file.")
-@click.option("--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default.")
+@click.option(
+    "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
+)
 def command(
     files: tuple[str, ...],
     board: str | None,

@@ -13,7 +13,9 @@ from tinyclap_edge.cli.output import progress, result, say, verb
 
 @verb("demo")
 @click.option("--board", default="stm32h7", show_default=True, help="An emulated board.")
-@click.option("--out", default="out/demo", show_default=True, type=click.Path(file_okay=False), help="Directory to write.")
+@click.option(
+    "--out", default="out/demo", show_default=True, type=click.Path(file_okay=False), help="Directory to write."
+)
 @click.option("--labels", help="Sounds in words, separated by commas; by default ten of the procedural sounds.")
 def command(board: str, out: str, labels: str | None) -> dict[str, Any]:
     """Export for a board, build its firmware, emulate it on the example sounds, and write the report."""
@@ -36,7 +38,9 @@ def command(board: str, out: str, labels: str | None) -> dict[str, Any]:
     from tinyclap_edge.students.presets import student_for
 
     found, folder = find_board(board), Path(out)
-    request = ExportRequest.make(found, student_for(found), parse_labels(labels.split(",")) if labels else DEFAULT_LABELS)
+    request = ExportRequest.make(
+        found, student_for(found), parse_labels(labels.split(",")) if labels else DEFAULT_LABELS
+    )
     with progress(f"exporting {request.student.name} for {board}", ExportRequest.STEPS) as advance:
         exported = export_bundle(request, folder, advance, warn)
     show_export(exported.manifest)

@@ -55,7 +55,9 @@ def show_export(manifest: dict[str, Any]) -> None:
     )
     rows = [[m["what"], f"{m['bytes']:,}", m["region"], f"{m['share']:.0%}"] for m in memory]
     table("", ["memory (planned)", "bytes", "region", "of it"], rows, right=(1, 3))
-    result(f"encoder {encoder['id']}  ·  digest of {manifest['parity']['windows']} windows {manifest['parity']['digest']}")
+    result(
+        f"encoder {encoder['id']}  ·  digest of {manifest['parity']['windows']} windows {manifest['parity']['digest']}"
+    )
 
 
 def _label_text(text: str | None, file: str | None) -> list[str]:

@@ -124,7 +124,9 @@ def _read(path: Path) -> StudentFile:
         raise CorruptFile(f"{path.name} has no text projection into {dim} dimensions")
     for name, value in arrays.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise CorruptFile(f"{path.name}: {name} holds NaN or infinity", "the training diverged, or the file is damaged")
+            raise CorruptFile(
+                f"{path.name}: {name} holds NaN or infinity", "the training diverged, or the file is damaged"
+            )
     order = arrays["space.order"]
     if sorted(order.tolist()) != list(range(dim)):
         raise CorruptFile(f"{path.name}: space.order is not a permutation of 0..{dim - 1}")

@@ -166,7 +166,8 @@ def parse_arch(text: str) -> PhiNetConfig:
         elif key not in known:
             near = difflib.get_close_matches(key, [*known, *_ALIASES, "compat"], 1)
             raise UsageError(
-                f"phinet: unknown option {key!r}", f"did you mean {near[0]!r}?" if near else "options: " + ", ".join(known)
+                f"phinet: unknown option {key!r}",
+                f"did you mean {near[0]!r}?" if near else "options: " + ", ".join(known),
             )
         elif key in values:
             raise UsageError(f"phinet: {key!r} is given twice")

@@ -79,9 +79,7 @@ def phinet_cost(config: PhiNetConfig, input_shape: Shape, classes: int | None = 
         return Cost(ledger.params, ledger.macs, ledger.peak, shape)
     ledger.hold(shape, (shape[0], 1, 1))
     ledger.hold((shape[0], 1, 1), (classes, 1, 1))
-    return Cost(
-        ledger.params + shape[0] * classes + classes, ledger.macs + shape[0] * classes, ledger.peak, (classes,)
-    )
+    return Cost(ledger.params + shape[0] * classes + classes, ledger.macs + shape[0] * classes, ledger.peak, (classes,))
 
 
 def _block_cost(ledger: _Ledger, block: Block, shape: Shape, padding: str) -> Shape:

@@ -56,11 +56,11 @@ class CLibrary:
 
 
 def engine_directory() -> Path:
-    """firmware/engine: beside this package in an installed wheel, else in the checkout this file belongs to."""
-    for base in Path(__file__).resolve().parents:
-        for candidate in (base / "firmware" / "engine", base / "tinyclap_edge" / "firmware" / "engine"):
-            if (candidate / "tce_engine.h").is_file():
-                return candidate
+    """The C kernels: inside this package in an installed wheel, firmware/engine in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "_engine", package.parents[1] / "firmware" / "engine"):
+        if (candidate / "tce_engine.h").is_file():
+            return candidate
     raise ExportError("the C kernels (firmware/engine) were not found",
                       "pass engine_dir, or reinstall the package", exit_code=3)  # fmt: skip
 
