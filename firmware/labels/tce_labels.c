@@ -1,31 +1,20 @@
 #include "tce_labels.h"
 
-enum {
-    HEADER_BYTES = 32,
-    ENTRY_BYTES = 12,
-    CRC_BYTES = 4,
-    VERSION = 1,
-    FLAG_BACKGROUND = 1,
-    SCORE_MAX = 32767
-};
+enum { HEADER_BYTES = 32, ENTRY_BYTES = 12, CRC_BYTES = 4, VERSION = 1, FLAG_BACKGROUND = 1, SCORE_MAX = 32767 };
 
-static uint32_t read_u16(const uint8_t *at)
-{
+static uint32_t read_u16(const uint8_t *at) {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8;
 }
 
-static uint32_t read_u32(const uint8_t *at)
-{
+static uint32_t read_u32(const uint8_t *at) {
     return read_u16(at) | read_u16(at + 2) << 16;
 }
 
-static uint32_t align4(uint32_t bytes)
-{
+static uint32_t align4(uint32_t bytes) {
     return (bytes + 3u) & ~UINT32_C(3);
 }
 
-static int same(const uint8_t *a, const uint8_t *b, uint32_t n)
-{
+static int same(const uint8_t *a, const uint8_t *b, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (a[i] != b[i]) {
             return 0;
@@ -34,8 +23,7 @@ static int same(const uint8_t *a, const uint8_t *b, uint32_t n)
     return 1;
 }
 
-static int all_zero(const uint8_t *at, uint32_t n)
-{
+static int all_zero(const uint8_t *at, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (at[i] != 0) {
             return 0;
@@ -45,8 +33,7 @@ static int all_zero(const uint8_t *at, uint32_t n)
 }
 
 /* CRC-32 as in zlib (polynomial 0xEDB88320, reflected), four bits at a time: a table of 64 bytes. */
-static uint32_t crc32(const uint8_t *bytes, uint32_t n)
-{
+static uint32_t crc32(const uint8_t *bytes, uint32_t n) {
     static const uint32_t table[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
                                        0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
                                        0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
@@ -61,8 +48,7 @@ static uint32_t crc32(const uint8_t *bytes, uint32_t n)
 
 /* Bytes of the UTF-8 character at `at`, of which `left` >= 1 bytes may be read; 0 for anything that is not one
  * (overlong, surrogate, above U+10FFFF, cut off) and for control characters (C0, DEL, C1). */
-static uint32_t character_bytes(const uint8_t *at, uint32_t left)
-{
+static uint32_t character_bytes(const uint8_t *at, uint32_t left) {
     const uint32_t first = at[0];
     if (first < 0x80) {
         return first >= 0x20 && first != 0x7F ? 1 : 0;
@@ -85,8 +71,7 @@ static uint32_t character_bytes(const uint8_t *at, uint32_t left)
     return refused ? 0 : length;
 }
 
-static int is_name(const uint8_t *name, uint32_t length)
-{
+static int is_name(const uint8_t *name, uint32_t length) {
     uint32_t at = 0;
     while (at < length) {
         const uint32_t bytes = character_bytes(name + at, length - at);
@@ -99,16 +84,25 @@ static int is_name(const uint8_t *name, uint32_t length)
 }
 
 /* Fields of entry i. */
-static uint32_t entry_norm(const uint8_t *entry) { return read_u32(entry); }
-static uint32_t entry_threshold(const uint8_t *entry) { return read_u16(entry + 4); }
-static uint32_t entry_name_offset(const uint8_t *entry) { return read_u16(entry + 6); }
-static uint32_t entry_name_length(const uint8_t *entry) { return read_u16(entry + 8); }
-static uint32_t entry_flags(const uint8_t *entry) { return read_u16(entry + 10); }
+static uint32_t entry_norm(const uint8_t *entry) {
+    return read_u32(entry);
+}
+static uint32_t entry_threshold(const uint8_t *entry) {
+    return read_u16(entry + 4);
+}
+static uint32_t entry_name_offset(const uint8_t *entry) {
+    return read_u16(entry + 6);
+}
+static uint32_t entry_name_length(const uint8_t *entry) {
+    return read_u16(entry + 8);
+}
+static uint32_t entry_flags(const uint8_t *entry) {
+    return read_u16(entry + 10);
+}
 
 /* 2^30 / sqrt(sum), for 1 <= sum < 2^26, by 32-bit integers alone: scale sum by 4^h into [2^30, 2^32), take the root
  * rounded to the nearest, divide 2^32 by it rounded to the nearest (a half up), and shift left by h - 2. */
-static uint32_t reciprocal_norm(uint32_t sum)
-{
+static uint32_t reciprocal_norm(uint32_t sum) {
     uint32_t scaled = sum;
     uint32_t h = 0;
     while (scaled < UINT32_C(1) << 30) {
@@ -132,8 +126,7 @@ static uint32_t reciprocal_norm(uint32_t sum)
     return quotient << (h - 2u);
 }
 
-static int check_row(const int8_t *row, int32_t dim, int32_t stride, uint32_t norm)
-{
+static int check_row(const int8_t *row, int32_t dim, int32_t stride, uint32_t norm) {
     uint32_t sum = 0;
     for (int32_t i = 0; i < dim; i++) {
         if (row[i] == INT8_MIN) {
@@ -154,8 +147,7 @@ static int check_row(const int8_t *row, int32_t dim, int32_t stride, uint32_t no
 
 /* Names lie one behind the other in the order of the labels: no holes, no overlap. Returns their bytes together, or
  * an error. Reads only the entries. */
-static int32_t measure_names(const uint8_t *entries, uint32_t count)
-{
+static int32_t measure_names(const uint8_t *entries, uint32_t count) {
     uint32_t total = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *entry = entries + i * ENTRY_BYTES;
@@ -168,8 +160,7 @@ static int32_t measure_names(const uint8_t *entries, uint32_t count)
     return (int32_t)total;
 }
 
-static int check_name(const tce_labels *labels, int32_t label)
-{
+static int check_name(const tce_labels *labels, int32_t label) {
     const uint8_t *entry = labels->entries + label * ENTRY_BYTES;
     const uint8_t *name = labels->names + entry_name_offset(entry);
     const uint32_t length = entry_name_length(entry);
@@ -186,8 +177,7 @@ static int check_name(const tce_labels *labels, int32_t label)
 }
 
 /* Flags, names and rows, all within bytes that the layout has accounted for. */
-static int check_labels(tce_labels *labels)
-{
+static int check_labels(tce_labels *labels) {
     labels->background = -1;
     for (int32_t i = 0; i < labels->count; i++) {
         const uint8_t *entry = labels->entries + i * ENTRY_BYTES;
@@ -208,8 +198,7 @@ static int check_labels(tce_labels *labels)
     return TCE_LABELS_OK;
 }
 
-int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out)
-{
+int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out) {
     static const uint8_t magic[4] = {'T', 'C', 'L', 'P'};
     if (bytes == NULL || out == NULL) {
         return TCE_ERR_LABELS_ARGUMENT;
@@ -273,8 +262,7 @@ int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out)
     return checked;
 }
 
-int tce_labels_match(const tce_labels *labels, const uint8_t *encoder_id, const uint8_t *frontend_id)
-{
+int tce_labels_match(const tce_labels *labels, const uint8_t *encoder_id, const uint8_t *frontend_id) {
     if (labels == NULL || encoder_id == NULL || frontend_id == NULL) {
         return TCE_ERR_LABELS_ARGUMENT;
     }
@@ -284,21 +272,18 @@ int tce_labels_match(const tce_labels *labels, const uint8_t *encoder_id, const 
                : TCE_ERR_LABELS_FOREIGN;
 }
 
-const char *tce_labels_name(const tce_labels *labels, int32_t label, int32_t *length)
-{
+const char *tce_labels_name(const tce_labels *labels, int32_t label, int32_t *length) {
     const uint8_t *entry = labels->entries + label * ENTRY_BYTES;
     *length = (int32_t)entry_name_length(entry);
     return (const char *)(labels->names + entry_name_offset(entry));
 }
 
-int16_t tce_labels_threshold(const tce_labels *labels, int32_t label)
-{
+int16_t tce_labels_threshold(const tce_labels *labels, int32_t label) {
     const int32_t code = (int32_t)entry_threshold(labels->entries + label * ENTRY_BYTES);
     return (int16_t)(code >= 32768 ? code - 65536 : code);
 }
 
-static int32_t dot(const int8_t *embedding, const int8_t *row, int32_t dim, int32_t zero_point)
-{
+static int32_t dot(const int8_t *embedding, const int8_t *row, int32_t dim, int32_t zero_point) {
     int32_t sum = 0; /* |sum| <= 255 * 127 * 1024 < 2^25 */
     for (int32_t i = 0; i < dim; i++) {
         sum += (embedding[i] - zero_point) * row[i];
@@ -306,8 +291,7 @@ static int32_t dot(const int8_t *embedding, const int8_t *row, int32_t dim, int3
     return sum;
 }
 
-int tce_labels_score(const tce_labels *labels, const int8_t *embedding, int32_t zero_point, int16_t *scores_q15)
-{
+int tce_labels_score(const tce_labels *labels, const int8_t *embedding, int32_t zero_point, int16_t *scores_q15) {
     if (labels == NULL || embedding == NULL || scores_q15 == NULL || zero_point < INT8_MIN || zero_point > INT8_MAX) {
         return TCE_ERR_LABELS_ARGUMENT;
     }

@@ -1,13 +1,12 @@
-/* Feeds one pack to the label code with every single-bit flip and every truncation, each with its own checksum and with
- * a right one, and scores whatever opens. Built with the address and undefined-behaviour sanitizers: each attempt lies
- * in a heap block of exactly its size. Prints how many attempts opened. */
+/* Feeds one pack to the label code with every single-bit flip and every truncation: as it is, with a right checksum,
+ * and with a right size and checksum; and scores whatever opens. Built with the address and undefined-behaviour
+ * sanitizers: each attempt lies in a heap block of exactly its size. Prints how many attempts opened. */
 #include "tce_labels.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t crc32(const uint8_t *bytes, size_t n)
-{
+static uint32_t crc32(const uint8_t *bytes, size_t n) {
     uint32_t crc = UINT32_MAX;
     for (size_t i = 0; i < n; i++) {
         crc ^= bytes[i];
@@ -18,15 +17,22 @@ static uint32_t crc32(const uint8_t *bytes, size_t n)
     return ~crc;
 }
 
-static int attempt(const uint8_t *bytes, size_t n, int seal)
-{
+enum { PLAIN, CHECKSUM, SIZE_AND_CHECKSUM };
+
+static void write_u32(uint8_t *at, uint32_t value) {
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+static int attempt(const uint8_t *bytes, size_t n, int seal) {
     uint8_t *block = malloc(n + (n == 0));
     memcpy(block, bytes, n);
-    if (seal && n >= 4) {
-        const uint32_t crc = crc32(block, n - 4);
-        for (int i = 0; i < 4; i++) {
-            block[n - 4 + (size_t)i] = (uint8_t)(crc >> 8 * i);
-        }
+    if (seal == SIZE_AND_CHECKSUM && n >= 32) {
+        write_u32(block + 24, (uint32_t)n);
+    }
+    if (seal != PLAIN && n >= 4) {
+        write_u32(block + n - 4, crc32(block, n - 4));
     }
     tce_labels labels;
     const int opened = tce_labels_open(block, n, &labels) == TCE_LABELS_OK;
@@ -49,8 +55,7 @@ static int attempt(const uint8_t *bytes, size_t n, int seal)
     return opened;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static uint8_t bytes[TCE_LABELS_BYTES_MAX];
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (file == NULL) {
@@ -62,14 +67,15 @@ int main(int argc, char **argv)
     int sealed = 0;
     for (size_t bit = 0; bit < 8 * n; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        plain += attempt(bytes, n, 0);
-        sealed += attempt(bytes, n, 1);
+        plain += attempt(bytes, n, PLAIN);
+        sealed += attempt(bytes, n, CHECKSUM);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     for (size_t length = 0; length < n; length++) {
-        plain += attempt(bytes, length, 0);
-        sealed += attempt(bytes, length, 1);
+        plain += attempt(bytes, length, PLAIN);
+        sealed += attempt(bytes, length, CHECKSUM);
+        sealed += attempt(bytes, length, SIZE_AND_CHECKSUM);
     }
-    printf("%d %d %d\n", attempt(bytes, n, 0), plain, sealed);
+    printf("%d %d %d\n", attempt(bytes, n, PLAIN), plain, sealed);
     return 0;
 }

@@ -152,6 +152,31 @@ def test_the_edges_of_utf8_are_judged_alike(native, point):
     assert (native.open(changed)[0] == 0) is allowed and python_accepts(changed) is allowed
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "c080",
+        "c1bf",
+        "e08080",
+        "e09fbf",
+        "eda080",
+        "edbfbf",
+        "f0808080",
+        "f08fbfbf",
+        "f4908080",
+        "f5808080",
+        "80",
+        "c3",
+    ],
+)
+def test_bytes_that_are_not_utf8_are_no_name(native, name):
+    """Overlong forms, surrogates, beyond U+10FFFF, stray and missing continuations."""
+    letters = b"x" * (len(name) // 2)
+    template = LabelPack("0" * 16, "0" * 16, (letters.decode(),), np.array([[1]], np.int8), np.zeros(1, np.int16))
+    changed = resealed(template.to_bytes().replace(letters, bytes.fromhex(name)))
+    assert native.open(changed)[0] == -9 and not python_accepts(changed)
+
+
 def test_each_fault_has_its_own_code(native, make_pack):
     data = make_pack(3, 6, background=0).to_bytes()
     entry, rows, names = 32, 32 + 36, 32 + 36 + 24
