@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyclap_export.graph import Graph
 from tinyclap_export.kernels_float import FLOAT_KERNELS
-from tinyclap_export.samples import as_samples, chunks, last_uses, without_batch
+from tinyclap_export.samples import as_samples, as_tensor, chunks, last_uses, without_batch
 
 
 def run_float(graph: Graph, x: np.ndarray, keep: bool = False) -> np.ndarray | dict[str, np.ndarray]:
@@ -35,7 +35,7 @@ def run_float_chunks(graph: Graph, x: np.ndarray, keep: bool = True) -> Iterator
             args = [values[n] if n in values else constants[n] for n in op.inputs]
             out = FLOAT_KERNELS[op.kind](op, args)
             name = op.outputs[0]
-            values[name] = out.reshape(out.shape[0], *graph.tensors[name].shape).astype(np.float32, copy=False)
+            values[name] = as_tensor(graph, name, out, part.stop - part.start).astype(np.float32, copy=False)
             if not keep:
                 for n in set(op.inputs) & values.keys():
                     if last[n] == index and n not in graph.outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def _fold_candidate(graph: Graph, op: Op, hosts: tuple[str, ...]) -> Op | None:
     return producer
 
 
-def _absorb(graph: Graph, producer: Op, op: Op, **changes: object) -> None:
+def _absorb(graph: Graph, producer: Op, op: Op, **changes: Any) -> None:
     """Replace producer and op by one operator that writes op's output."""
     merged = replace(producer, outputs=op.outputs, **changes)
     graph.ops[graph.ops.index(producer)] = merged
@@ -60,7 +61,7 @@ def fold_hard_sigmoid(graph: Graph) -> tuple[Graph, set[str]]:
         weights = out.tensors[producer.inputs[1]]
         assert weights.data is not None
         channels = weights.shape[-1] if producer.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
-        bias = out.tensors[producer.bias].data.reshape(-1) if producer.bias else np.zeros(channels, np.float32)
+        bias = out.constant(producer.bias).reshape(-1) if producer.bias else np.zeros(channels, np.float32)
         new_w = out.add_const(f"{op.outputs[0]}/weights_over_6", (weights.data / 6).astype(np.float32))
         new_b = out.add_const(f"{op.outputs[0]}/bias_plus_3_over_6", ((bias + 3) / 6).astype(np.float32))
         _absorb(out, producer, op, inputs=(producer.inputs[0], new_w, new_b))

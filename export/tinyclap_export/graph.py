@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyclap_export.errors import ExportError
 
@@ -73,7 +74,7 @@ KINDS = tuple(ATTRIBUTES)
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Quant:
     """real = scale * (q - zero_point), per tensor (axis None, one entry) or per slice along `axis`.
 
@@ -84,9 +85,10 @@ class Quant:
     zero_point: np.ndarray
     axis: int | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", np.atleast_1d(np.asarray(self.scale, np.float32)))
-        object.__setattr__(self, "zero_point", np.atleast_1d(np.asarray(self.zero_point, np.int32)))
+    def __init__(self, scale: npt.ArrayLike, zero_point: npt.ArrayLike, axis: int | None = None) -> None:
+        object.__setattr__(self, "scale", np.atleast_1d(np.asarray(scale, np.float32)))
+        object.__setattr__(self, "zero_point", np.atleast_1d(np.asarray(zero_point, np.int32)))
+        object.__setattr__(self, "axis", axis)
 
     @property
     def s(self) -> np.float32:
@@ -204,6 +206,13 @@ class Graph:
 
     def consumers(self, tensor: str) -> list[Op]:
         return [op for op in self.ops if tensor in op.inputs]
+
+    def constant(self, name: str) -> np.ndarray:
+        """Data of a constant tensor; ExportError (exit code 5) when it is computed at run time."""
+        data = self.tensors[name].data
+        if data is None:
+            raise ExportError(f"tensor {name} is not a constant", "weights must be constants", exit_code=5)
+        return data
 
     def activations(self) -> Iterator[Tensor]:
         """Graph inputs and operator outputs, in order of first appearance."""

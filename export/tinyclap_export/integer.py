@@ -7,7 +7,7 @@ import numpy as np
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph, Quant
 from tinyclap_export.kernels_integer import prepare_kernels
-from tinyclap_export.samples import as_samples, chunks, last_uses, without_batch
+from tinyclap_export.samples import as_samples, as_tensor, chunks, last_uses, without_batch
 
 
 def run_integer(
@@ -36,7 +36,7 @@ def run_integer(
             args = [np.ascontiguousarray(values[n] if n in values else constants[n]) for n in op.inputs]
             out = kernel(args)
             name = op.outputs[0]
-            values[name] = out.reshape(out.shape[0], *graph.tensors[name].shape)
+            values[name] = as_tensor(graph, name, out, part.stop - part.start)
             if not keep:
                 for n in set(op.inputs) & values.keys():
                     if last[n] == index and n not in wanted:

@@ -6,6 +6,7 @@ pad, concatenation). AVERAGE_POOL_2D divides by the number of elements inside th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -172,10 +173,11 @@ def _prepare_softmax(graph: Graph, op: Op) -> IntegerKernel:
     a, b = quant_of(graph, op.inputs[0]), quant_of(graph, op.outputs[0])
     if (float(b.s), b.z) != (1 / 256, -128):
         raise ExportError(f"operator {op.name} (SOFTMAX): output scale {b.s} zero point {b.z}", exit_code=5)
+    fixedpoint.softmax_parameters(a.s, op.attrs["beta"])  # refuses an impossible beta here, not at run time
     return lambda args: fixedpoint.softmax_rows(args[0], a.s, op.attrs["beta"])
 
 
-INTEGER_KERNELS = {
+INTEGER_KERNELS: dict[str, Callable[[Graph, Op], IntegerKernel]] = {
     "CONV_2D": prepare_conv,
     "DEPTHWISE_CONV_2D": prepare_conv,
     "FULLY_CONNECTED": prepare_dense,
@@ -196,13 +198,17 @@ INTEGER_KERNELS = {
 
 def prepare_kernels(graph: Graph, dense_rounds_once: bool = True) -> list[IntegerKernel]:
     """One kernel an operator. Raises ExportError (exit code 5) naming the operator that has none or cannot have one."""
-    prepare = {**INTEGER_KERNELS, "FULLY_CONNECTED": partial(prepare_dense, rounds_once=dense_rounds_once)}
+    prepare: dict[str, Callable[[Graph, Op], IntegerKernel]] = {
+        **INTEGER_KERNELS,
+        "FULLY_CONNECTED": partial(prepare_dense, rounds_once=dense_rounds_once),
+    }
     kernels = []
     for index, op in enumerate(graph.ops):
         if op.kind not in INTEGER_KERNELS:
             raise ExportError(f"operator {index} ({op.name}): no integer kernel for {op.kind}", exit_code=5)
         try:
-            kernels.append(prepare[op.kind](graph, op))
+            with np.errstate(over="ignore", under="ignore", divide="ignore"):
+                kernels.append(prepare[op.kind](graph, op))
         except (ValueError, OverflowError) as error:
             raise ExportError(f"operator {index} {op.kind} ({op.name}): {error}", "its scales cannot be", 5) from error
     return kernels

@@ -86,7 +86,7 @@ def prepare_conv(graph: Graph, op: Op) -> IntegerKernel:
     depthwise = op.kind == "DEPTHWISE_CONV_2D"
     wide = p.weights.astype(np.int64)
     dtype = _exact_dtype(wide, 3 if depthwise else 0)
-    weights = wide.astype(dtype)
+    weights: np.ndarray = wide.astype(dtype)
     window = Window(op, graph.tensors[op.inputs[0]].shape[1:3], p.weights.shape[1:3])
     run = window.depthwise if depthwise else window.conv
 

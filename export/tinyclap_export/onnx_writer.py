@@ -108,7 +108,7 @@ class _Writer:
     def dequantize(self, value: str, tensor: Tensor, axis: int | None = None) -> str:
         if tensor.dtype == "float32":
             return value
-        extra = {} if axis is None else {"axis": axis}
+        extra: dict[str, Any] = {} if axis is None else {"axis": axis}
         return self.node("DequantizeLinear", [value, *self.scale_inputs(tensor, axis)], tensor.name, **extra)
 
     def to_nchw(self, value: str, tensor: Tensor) -> str:
@@ -167,7 +167,7 @@ class _Writer:
     def shapes(self, op: Op) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return self.graph.tensors[op.inputs[0]].shape, self.graph.tensors[op.outputs[0]].shape
 
-    def pads(self, op: Op, kernel: tuple[int, int]) -> list[int]:
+    def pads(self, op: Op, kernel: tuple[int, ...]) -> list[int]:
         shape, a = self.shapes(op)[0], op.attrs
         dilation = a.get("dilation", (1, 1))
         sides = [conv_padding(shape[1 + i], kernel[i], a["stride"][i], dilation[i], a["padding"]) for i in (0, 1)]
@@ -227,7 +227,7 @@ class _Writer:
 
     def pool(self, op: Op) -> str:
         kind = "MaxPool" if op.kind == "MAX_POOL_2D" else "AveragePool"
-        extra = {} if kind == "MaxPool" else {"count_include_pad": 0}
+        extra: dict[str, Any] = {} if kind == "MaxPool" else {"count_include_pad": 0}
         return self.node(kind, [self.value[op.inputs[0]]], op.name, kernel_shape=op.attrs["filter"],
                          strides=op.attrs["stride"], pads=self.pads(op, op.attrs["filter"]), **extra)  # fmt: skip
 

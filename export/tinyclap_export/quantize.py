@@ -163,10 +163,8 @@ def _quantize_op(source: Graph, out: Graph, op: Op, quants: dict[str, Quant]) ->
 
 
 def _quantize_weighted(source: Graph, out: Graph, op: Op, quants: dict[str, Quant]) -> Op:
-    weights = source.tensors[op.inputs[1]].data
-    bias = source.tensors[op.bias].data.reshape(-1) if op.bias else None
-    if weights is None:
-        raise ExportError(f"operator {op.name}: its weights are not a constant", exit_code=5)
+    weights = source.constant(op.inputs[1])
+    bias = source.constant(op.bias).reshape(-1) if op.bias else None
     if not np.all(np.isfinite(weights)) or (bias is not None and not np.all(np.isfinite(bias))):
         raise ExportError(f"operator {op.name}: a weight is not finite", "check the student file", exit_code=7)
     axis = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": None}[op.kind]

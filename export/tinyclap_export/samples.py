@@ -19,7 +19,7 @@ def as_samples(graph: Graph, x: np.ndarray) -> np.ndarray:
     """x as (n, *input shape). Accepts that, or (n, *input shape without a leading 1); one sample may omit n."""
     shape = graph.tensors[graph.inputs[0]].shape
     x = np.asarray(x)
-    for accepted in (shape, shape[1:] if shape[0] == 1 else shape):
+    for accepted in (shape, shape[1:] if shape[:1] == (1,) else shape):
         if x.shape[1:] == accepted:
             return x.reshape(x.shape[0], *shape)
     raise ExportError(f"input of shape {list(x.shape)} for a graph that takes {list(shape)}",
@@ -32,6 +32,13 @@ def chunks(graph: Graph, count: int) -> Iterator[slice]:
     step = max(1, CHUNK_ELEMENTS // largest)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
+
+
+def as_tensor(graph: Graph, name: str, value: np.ndarray, samples: int) -> np.ndarray:
+    """An operator's result as (samples, *tensor shape); operators of constants alone computed one sample for all."""
+    shape = graph.tensors[name].shape
+    value = value.reshape(value.shape[0], *shape)
+    return value if value.shape[0] == samples else np.broadcast_to(value, (samples, *shape))
 
 
 def without_batch(graph: Graph, name: str, value: np.ndarray) -> np.ndarray:

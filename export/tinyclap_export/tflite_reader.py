@@ -158,7 +158,8 @@ class _Reader:
     def parameter(self, index: int, where: str) -> np.ndarray:
         """Axes, pads, shape or permutation: a constant int32 or int64 tensor."""
         shape, content = self.shape(index, where), self.data(index, where)
-        kind = {2: np.dtype("<i4"), 4: np.dtype("<i8")}.get(self.raw(index, where).integer(1, "b"))
+        kinds: dict[int, np.dtype] = {2: np.dtype("<i4"), 4: np.dtype("<i8")}
+        kind = kinds.get(self.raw(index, where).integer(1, "b"))
         if content is None or kind is None:
             raise ExportError(f"{where}: its parameters are computed at run time", "convert with constant shapes")
         if len(content) != math.prod(shape) * kind.itemsize or math.prod(shape) > 64:

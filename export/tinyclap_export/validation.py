@@ -27,8 +27,8 @@ def validate_graph(graph: Graph) -> None:
         _check_op(graph, index, op, known)
         known.update(op.outputs)
     for name in graph.outputs:
-        if name not in known:
-            raise ExportError(f"graph output {name} is never written", exit_code=5)
+        if name not in known or graph.tensors[name].is_const:
+            raise ExportError(f"graph output {name} is a constant or never written", exit_code=5)
     if not graph.inputs or not graph.outputs:
         raise ExportError("a graph needs at least one input and one output", exit_code=5)
 

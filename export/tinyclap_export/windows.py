@@ -13,14 +13,14 @@ Pair = tuple[int, int]
 class Window:
     """Geometry of one convolution or pool on a (rows, cols) map."""
 
-    def __init__(self, op: Op, in_hw: Pair, kernel: Pair) -> None:
-        self.kernel = kernel
+    def __init__(self, op: Op, in_hw: tuple[int, ...], kernel: tuple[int, ...]) -> None:
+        self.kernel: Pair = (kernel[0], kernel[1])
         self.stride: Pair = tuple(op.attrs["stride"])
         self.dilation: Pair = tuple(op.attrs.get("dilation", (1, 1)))
         padding = op.attrs["padding"]
         self.out_hw = tuple(conv_output(in_hw[i], kernel[i], self.stride[i], self.dilation[i], padding) for i in (0, 1))
         self.pads = tuple(conv_padding(in_hw[i], kernel[i], self.stride[i], self.dilation[i], padding) for i in (0, 1))
-        self.is_pointwise = kernel == (1, 1) and self.stride == (1, 1) and not any(map(any, self.pads))
+        self.is_pointwise = self.kernel == (1, 1) and self.stride == (1, 1) and not any(map(any, self.pads))
 
     def pad(self, x: np.ndarray, value: float) -> np.ndarray:
         """x: (n, h, w, c) to the padded map."""

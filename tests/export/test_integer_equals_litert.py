@@ -103,3 +103,18 @@ def test_chunks_do_not_change_the_bytes(monkeypatch):
     whole = run_integer(int8, q)
     monkeypatch.setattr("tinyclap_export.samples.CHUNK_ELEMENTS", 1)
     assert np.array_equal(run_integer(int8, q), whole)
+
+
+def test_an_operator_of_constants_alone_serves_every_sample():
+    graph = Graph("constants")
+    quant = Quant(0.1, 3)
+    graph.add_input("x", (1, 2, 2, 1), "int8", quant)
+    for name in ("a", "b"):
+        graph.add_const(name, codes(graph, 1, 1)[0], quant)
+    for inputs, out in ((("a", "b"), "c"), (("x", "c"), "y")):
+        graph.add_op("ADD", inputs, out)
+        graph.tensors[out] = replace(graph.tensors[out], quant=quant)
+    graph.outputs = ["y"]
+    kept = run_integer(graph, codes(graph, 5), keep=True)
+    assert kept["c"].shape == kept["y"].shape == (5, 1, 2, 2, 1)
+    assert not differing(graph, codes(graph, 5))

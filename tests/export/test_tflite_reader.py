@@ -235,3 +235,27 @@ def test_tables_that_refer_to_each_other_end_in_time():
     body += count.to_bytes(4, "little") + b"\x00" * (4 * count)
     error = refused(bytes(body))
     assert error.exit_code in (5, 7)
+
+
+def test_a_constant_as_graph_output_is_refused():
+    data = write_tflite(graph_of("CONV_2D", 7))
+    assert (
+        refused(damaged_simple(data, lambda sub: setattr(sub, "outputs", sub.operators[0].inputs[1:2]))).exit_code == 5
+    )
+
+
+def test_a_softmax_with_an_impossible_beta_is_refused_when_read():
+    data = write_tflite(graph_of("SOFTMAX", 1))
+    for beta, code in ((-1e30, 5), (float("nan"), 7), (float("inf"), 7)):
+        change = lambda sub, beta=beta: setattr(sub.operators[0].builtinOptions, "beta", beta)  # noqa: E731
+        assert refused(damaged_simple(data, change)).exit_code == code
+
+
+def damaged_simple(data: bytes, change) -> bytes:
+    """`damaged` for files of one operator: change(subgraph)."""
+    s = schema()
+    model = s.ModelT.InitFromObj(s.Model.GetRootAs(data, 0))
+    change(model.subgraphs[0])
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
