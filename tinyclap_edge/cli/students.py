@@ -22,7 +22,7 @@ def _list() -> list[dict[str, Any]]:
 
     found = presets()
     rows = [
-        [p.name, p.made_for, f"{p.params:,}", f"{p.macs / 1e6:.1f} M", str(p.default_r), p.accuracy_text, p.gap_text]
+        [p.name, p.made_for, f"{p.params:,}", f"{p.macs / 1e6:.1f} M", str(p.default_r), p.accuracy_text, p.kept_text]
         for p in found
     ]
     columns = ["student", "made for", "parameters", "MACs", "r", "zero-shot, seen [95 %]", "kept of its teacher"]

@@ -14,11 +14,12 @@ import numpy as np
 from tinyclap_edge.data.sounds.attributes import QUERIES
 from tinyclap_edge.data.sounds.captions import name_prompts
 from tinyclap_edge.data.sounds.folds import FOLDS
+from tinyclap_edge.evaluate import zeroshot
 from tinyclap_edge.evaluate.attributes import attribute_accuracy
 from tinyclap_edge.evaluate.retrieval import retrieval_r1
 from tinyclap_edge.evaluate.sets import EvaluationSet
 from tinyclap_edge.evaluate.shifts import SHIFTS
-from tinyclap_edge.evaluate.zeroshot import Texts, by_family, class_matrix, top1, unit
+from tinyclap_edge.evaluate.zeroshot import Texts, by_family, top1, unit
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
@@ -42,11 +43,22 @@ def reduce_texts(texts: Texts, matrix: np.ndarray | None) -> Texts:
 
 
 def examine(
-    embed: Embed, sets: dict[str, EvaluationSet], texts: Texts, matrix: np.ndarray | None = None, full: bool = True
+    embed: Embed,
+    sets: dict[str, EvaluationSet],
+    texts: Texts,
+    matrix: np.ndarray | None = None,
+    full: bool = True,
+    rows: Callable[[np.ndarray], np.ndarray] = lambda classes: classes,
 ) -> dict[str, Any]:
-    """The whole table as plain JSON values. full=False: fresh, related and 0 dB white noise only (for curves)."""
+    """The whole table as plain JSON values. full=False: fresh, related and 0 dB white noise only (for curves).
+
+    rows: what becomes of a table of class rows (k, r) before it is compared with, for example int8 rows of a label pack.
+    """
     texts = reduce_texts(texts, matrix)
     result: dict[str, Any] = {}
+
+    def class_matrix(names: tuple[str, ...], texts: Texts, how: str) -> np.ndarray:
+        return rows(zeroshot.class_matrix(names, texts, how))
 
     def zero_shot(name: str, hows: tuple[str, ...]) -> np.ndarray:
         chosen = sets[name]

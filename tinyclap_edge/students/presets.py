@@ -34,7 +34,7 @@ class Preset:
     peak_elements: int
     default_r: int
     accuracy_text: str
-    gap_text: str
+    kept_text: str
     card: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,12 +71,12 @@ def student_for(board: Board) -> StudentFile:
 def _preset(student: StudentFile) -> Preset:
     spec = student.frontend
     cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), student.dim)
-    seen = student.card.get("seen", {})
-    text = "not measured"
-    if seen:
-        low, high = (100 * seen[k] for k in ("low", "high"))
-        text = f"{100 * seen['accuracy']:.1f} % [{low:.1f}, {high:.1f}], n={seen['n']}"
-    kept = student.card.get("kept")
+    table = student.card.get("int8")
+    text = kept = "not measured"
+    if table:
+        seen = table["fresh"]["ensemble"]
+        text = f"{seen['value']:.1%} [{seen['low']:.1%}, {seen['high']:.1%}], n={seen['n']}"
+        kept = f"{seen['value'] / student.card['teacher']['fresh']['ensemble']['value']:.1%}"
     return Preset(
         student.name,
         MADE_FOR.get(student.name, ""),
@@ -86,6 +86,6 @@ def _preset(student: StudentFile) -> Preset:
         cost.peak_elements,
         student.default_r,
         text,
-        f"{100 * kept:.1f} %" if kept else "",
+        kept,
         student.card,
     )

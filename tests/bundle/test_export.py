@@ -1,0 +1,175 @@
+"""`export` writes everything or nothing, and the same bytes for the same inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import LABELS
+
+from tinyclap_edge.boards import find_board
+from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes
+from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+from tinyclap_edge.bundle.read import open_bundle
+from tinyclap_edge.errors import CorruptFile, DoesNotFit, TinyclapError, UsageError
+from tinyclap_edge.labels.pack import LabelPack
+from tinyclap_edge.students.presets import find_student
+
+
+def request(**changes) -> ExportRequest:
+    options = {"board": find_board("stm32f4"), "student": find_student("small"), "labels": LABELS} | changes
+    return ExportRequest.make(**options)
+
+
+def test_an_export_holds_everything_that_is_promised(exports) -> None:
+    out = exports("stm32h7")
+    names = set(tree_bytes(out))
+    promised = "encoder.tflite encoder.onnx labels.tlp golden.npz manifest.json report.json report.md report.html".split()
+    assert set(promised) <= names
+    assert "c/tce_encoder.h" in names and "firmware/platformio.ini" in names
+    with zipfile.ZipFile(out / "nucleo-stm32h7.tce") as archive:
+        assert set(archive.namelist()) == {n for n in names if not n.endswith(".tce") and ".pio" not in n}
+
+
+def test_the_same_inputs_give_the_same_bytes_in_two_directories(exports, tmp_path: Path) -> None:
+    again = export_bundle(request(), tmp_path / "elsewhere" / "deeper").out
+    first, second = tree_bytes(exports("stm32f4")), tree_bytes(again)
+    assert sorted(first) == sorted(second)
+    assert [n for n in first if first[n] != second[n]] == []
+
+
+def test_no_path_of_this_machine_is_in_an_export(exports) -> None:
+    root = str(Path(__file__).resolve().parents[2]).encode()
+    assert [name for name, content in tree_bytes(exports("stm32h7")).items() if root in content] == []
+
+
+def test_a_bundle_opens_from_its_directory_and_from_its_one_file(exports) -> None:
+    for path in (exports("stm32h7"), exports("stm32h7") / "nucleo-stm32h7.tce"):
+        with open_bundle(path) as bundle:
+            assert bundle.board.name == "stm32h7"
+            assert bundle.labels == list(LABELS)
+
+
+def test_the_onnx_is_valid_and_the_pack_belongs_to_the_encoder(exports) -> None:
+    out = exports("stm32f4")
+    onnx.checker.check_model(onnx.load(out / "encoder.onnx"), full_check=True)
+    pack = LabelPack.from_bytes((out / "labels.tlp").read_bytes())
+    digest = hashlib.sha256((out / "encoder.tflite").read_bytes()).hexdigest()
+    assert pack.encoder_id == digest[:16]
+    assert tuple(pack.names) == LABELS
+
+
+@pytest.mark.parametrize("damage", ["tflite", "manifest", "missing key", "no manifest"])
+def test_a_damaged_bundle_is_refused(exports, tmp_path: Path, damage: str) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(exports("stm32f4"), copy, ignore=shutil.ignore_patterns(".*"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    if damage == "tflite":
+        blob = bytearray((copy / "encoder.tflite").read_bytes())
+        blob[len(blob) // 2] ^= 1
+        (copy / "encoder.tflite").write_bytes(blob)
+    elif damage == "manifest":
+        (copy / "manifest.json").write_text("{")
+    elif damage == "missing key":
+        del manifest["encoder"]
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+    else:
+        (copy / "manifest.json").unlink()
+    with pytest.raises((CorruptFile, UsageError)) as error, open_bundle(copy):
+        pass
+    assert error.value.exit_code == (2 if damage == "no manifest" else 7)
+
+
+@pytest.mark.parametrize("name", ["../escape", "/absolute", "a/../../b"])
+def test_a_bundle_file_whose_member_leaves_its_directory_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "evil.tce"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(CorruptFile), open_bundle(path):
+        pass
+    assert not (tmp_path.parent / "escape").exists()
+
+
+def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.tce"
+    path.write_bytes(b"PK\x03\x04")
+    with pytest.raises(CorruptFile), open_bundle(path):
+        pass
+
+
+def test_an_encoder_that_does_not_fit_names_region_and_bytes_and_writes_nothing(tmp_path: Path) -> None:
+    import dataclasses
+
+    board = find_board("stm32f4")
+    tiny = tuple(dataclasses.replace(r, size_bytes=32 << 10) if r.kind == "ram" else r for r in board.regions)
+    with pytest.raises(DoesNotFit) as error:
+        export_bundle(request(board=dataclasses.replace(board, regions=tiny)), tmp_path / "out")
+    assert "region sram" in error.value.fact
+    assert "bytes" in error.value.fact
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"r": 0}, {"r": 385}, {"r": -1}, {"reduction": "magic"}, {"hop_s": 0.0}, {"hop_s": 9.0}, {"hop_s": float("nan")}]
+)
+def test_impossible_numbers_are_refused_before_any_work(changes: dict) -> None:
+    with pytest.raises(UsageError):
+        request(**changes)
+
+
+@pytest.mark.parametrize("ranges", ["percentile", "mse"])
+def test_other_ranges_and_pruning_export_too(ranges: str, tmp_path: Path) -> None:
+    done = export_bundle(request(ranges=ranges, reduction="prune", r=32), tmp_path / "out")
+    assert done.manifest["encoder"]["r"] == 32
+    assert done.manifest["encoder"]["ranges"] == ranges
+
+
+def test_an_output_that_is_no_export_is_never_replaced(tmp_path: Path) -> None:
+    precious = tmp_path / "home"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("do not touch")
+    with pytest.raises(UsageError), replacing(precious):
+        pass
+    assert (precious / "thesis.txt").read_text() == "do not touch"
+
+
+def test_an_error_halfway_leaves_the_earlier_export_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with replacing(out) as folder:
+        (folder / "manifest.json").write_text("first")
+    with pytest.raises(RuntimeError), replacing(out) as folder:
+        (folder / "manifest.json").write_text("second")
+        raise RuntimeError
+    assert (out / "manifest.json").read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError), replacing(tmp_path / "out"):
+        pass
+
+
+def test_a_path_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError), replacing(tmp_path / "file" / "out"):
+        pass
+
+
+def test_archives_of_equal_arrays_are_equal() -> None:
+    a, b = (npz_bytes(x=np.arange(5), y=np.zeros((2, 2))) for _ in range(2))
+    assert a == b
+
+
+def test_every_error_has_a_fact_and_a_code() -> None:
+    for kind in TinyclapError.__subclasses__():
+        assert kind("fact", "hint").exit_code in range(1, 8)
