@@ -87,7 +87,9 @@ def test_an_impossible_board_is_refused_with_file_and_line(
     assert hint in error.value.hint
 
 
-@pytest.mark.parametrize("content", ["", "[]", "a: [", "a: {b: 1}", "? [x]\n: 1", "\x00", "a: !!python/object:os.system x"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "a: [", "a: {b: 1}", "? [x]\n: 1", "\x00", "a: !!python/object:os.system x"]
+)
 def test_a_file_that_is_no_board_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "boards.yaml"
     path.write_text(content)

@@ -8,15 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from cli.command import cli
 
 ROOT_ENV = {**os.environ, "COLUMNS": "120"}
-
-
-def cli(*args: str) -> subprocess.CompletedProcess[str]:
-    code = "from tinyclap_edge.cli.main import run; run()"
-    command = [sys.executable, "-c", code, *args]
-    env = {**ROOT_ENV, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
 
 
 def test_help_lists_every_verb_without_importing_numpy() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from device.images import compile_project
 from tinyclap_export.calibrate import calibrate
 from tinyclap_export.codegen.library import generate
 from tinyclap_export.graph import Graph
 from tinyclap_export.integer import run_integer
 from tinyclap_export.quantize import quantize
 
-from device.images import compile_project
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.build import BuildResult, build
 from tinyclap_edge.device.emulator.qemu_target import qemu_available
@@ -116,7 +116,9 @@ def image(case: Case, name: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["stm32f4", "esp32c3", "rp2040"])
-def test_the_firmware_in_unicorn_gives_the_bytes_of_the_integer_reference(case: Case, name: str, tmp_path: Path) -> None:
+def test_the_firmware_in_unicorn_gives_the_bytes_of_the_integer_reference(
+    case: Case, name: str, tmp_path: Path
+) -> None:
     result = run_windows(emulator_target(find_board(name)), image(case, name, tmp_path), case.pcm, SPEC)
     check(case, result)
 

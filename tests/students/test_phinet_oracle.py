@@ -20,7 +20,9 @@ def config_of(entry: dict) -> PhiNetConfig:
 
 
 def label(entry: dict) -> str:
-    return f"{entry['label']}-{'x'.join(map(str, entry['input_shape']))}-{'top' if entry.get('num_classes') else 'body'}"
+    return (
+        f"{entry['label']}-{'x'.join(map(str, entry['input_shape']))}-{'top' if entry.get('num_classes') else 'body'}"
+    )
 
 
 @pytest.mark.parametrize("entry", ORACLE["configurations"], ids=label)

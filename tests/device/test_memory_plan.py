@@ -1,0 +1,45 @@
+"""Regions chosen for code, data and arena, and the linker script that follows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyclap_edge.boards import find_board
+from tinyclap_edge.device.memory_plan import linker_script, plan_memory
+from tinyclap_edge.errors import DoesNotFit
+
+KB = 1024
+
+
+def test_the_arena_of_an_stm32h7_goes_to_the_largest_block_and_the_stack_to_tightly_coupled_memory() -> None:
+    plan = plan_memory(find_board("stm32h7"), 400 * KB)
+    assert (plan.code.name, plan.data.name, plan.arena.name) == ("flash", "dtcm", "axi")
+
+
+def test_data_moves_to_another_region_when_the_arena_leaves_it_no_room() -> None:
+    board = find_board("stm32f4")
+    assert plan_memory(board, 64 * KB).data.name == "sram"
+    assert plan_memory(board, 120 * KB).data.name == "ccm"
+
+
+def test_an_arena_larger_than_any_region_is_refused_with_region_and_bytes() -> None:
+    with pytest.raises(DoesNotFit, match=r"region axi of stm32h7 .* 16 bytes too many") as caught:
+        plan_memory(find_board("stm32h7"), 512 * KB + 1)
+    assert caught.value.exit_code == 5
+
+
+def test_an_arena_that_leaves_no_room_for_stack_and_data_is_refused() -> None:
+    with pytest.raises(DoesNotFit, match=r"stack and data .* region sram of nrf52840"):
+        plan_memory(find_board("nrf52840"), 250 * KB)
+
+
+def test_constants_larger_than_the_flash_are_refused_before_anything_is_compiled() -> None:
+    with pytest.raises(DoesNotFit, match=r"region flash of stm32f4 .* 7 bytes too many"):
+        plan_memory(find_board("stm32f4"), 1 * KB, code_bytes=1024 * KB + 7)
+
+
+def test_the_linker_script_holds_the_boards_addresses_and_the_wanted_stack() -> None:
+    text = linker_script(plan_memory(find_board("stm32h7"), 1 * KB, stack_bytes=4 * KB))
+    assert "flash (rx) : ORIGIN = 0x08000000, LENGTH = 2097152" in text
+    assert "axi (rwx) : ORIGIN = 0x24000000, LENGTH = 524288" in text
+    assert ". = . + 4096;" in text and "itcm" not in text
