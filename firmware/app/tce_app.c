@@ -1,15 +1,14 @@
 #include "tce_app.h"
 
-_Static_assert(TCE_APP_ROWS * TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES, "the encoder's input is not whole log-mel rows");
+_Static_assert(TCE_APP_ROWS *TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES,
+               "the encoder's input is not whole log-mel rows");
 _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap would drop samples");
 
-static void copy_s8(const int8_t *from, int32_t count, int8_t *to)
-{
+static void copy_s8(const int8_t *from, int32_t count, int8_t *to) {
     __builtin_memcpy(to, from, (uint32_t)count);
 }
 
-static int stop(tce_app *app, const char *what, int code)
-{
+static int stop(tce_app *app, const char *what, int code) {
     tce_text_string(&app->text, "ERROR ");
     tce_text_string(&app->text, what);
     tce_text_string(&app->text, " ");
@@ -18,8 +17,7 @@ static int stop(tce_app *app, const char *what, int code)
     return code;
 }
 
-static void write_banner(tce_app *app)
-{
+static void write_banner(tce_app *app) {
     tce_text *text = &app->text;
     tce_text_string(text, "TCE ");
     tce_text_string(text, app->config->version);
@@ -35,8 +33,7 @@ static void write_banner(tce_app *app)
 }
 
 /* 2 * TCE_LABELS_ID_BYTES hexadecimal digits to bytes. */
-static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES])
-{
+static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES]) {
     for (int i = 0; i < TCE_LABELS_ID_BYTES; ++i) {
         uint32_t byte = 0;
         for (int j = 0; j < 2; ++j) {
@@ -48,8 +45,7 @@ static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES])
 }
 
 /* TCE_LABELS_OK when the image's label pack is whole and made for its encoder and front end. */
-static int open_labels(tce_app *app)
-{
+static int open_labels(tce_app *app) {
     const tce_app_config *config = app->config;
     const int opened = tce_labels_open(config->label_pack, config->label_pack_bytes, &app->labels);
     if (opened != TCE_LABELS_OK) {
@@ -64,8 +60,7 @@ static int open_labels(tce_app *app)
     return tce_labels_match(&app->labels, encoder, frontend);
 }
 
-int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena)
-{
+int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
     app->config = config;
     app->arena = arena;
     app->pcm_filled = 0;
@@ -87,16 +82,15 @@ int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena)
 }
 
 /* The ring, oldest row first, into the network's input. */
-static void fill_input(const tce_app *app)
-{
-    int8_t *input = tce_encoder_input(app->arena);                    /* [rows][mels] */
-    const int32_t older = (TCE_APP_ROWS - app->next_row) * TCE_LOGMEL_MELS; /* bytes from the oldest row to the ring's end */
+static void fill_input(const tce_app *app) {
+    int8_t *input = tce_encoder_input(app->arena); /* [rows][mels] */
+    const int32_t older =
+        (TCE_APP_ROWS - app->next_row) * TCE_LOGMEL_MELS; /* bytes from the oldest row to the ring's end */
     copy_s8(app->rows[app->next_row], older, input);
     copy_s8(app->rows[0], app->next_row * TCE_LOGMEL_MELS, input + older);
 }
 
-static int run_window(tce_app *app)
-{
+static int run_window(tce_app *app) {
     fill_input(app);
     tce_encoder_run(app->arena);
     const int8_t *embedding = tce_encoder_output(app->arena);
@@ -122,8 +116,7 @@ static int run_window(tce_app *app)
     return 1;
 }
 
-int tce_app_step(tce_app *app)
-{
+int tce_app_step(tce_app *app) {
     if (app->pcm_filled == TCE_LOGMEL_WINDOW) { /* keep what the next frame shares with this one */
         app->pcm_filled = TCE_LOGMEL_WINDOW - TCE_LOGMEL_HOP;
         __builtin_memmove(app->pcm, app->pcm + TCE_LOGMEL_HOP, (uint32_t)app->pcm_filled * (uint32_t)sizeof(int16_t));
@@ -146,8 +139,7 @@ int tce_app_step(tce_app *app)
     return run_window(app);
 }
 
-void tce_app_close(tce_app *app)
-{
+void tce_app_close(tce_app *app) {
     tce_text_string(&app->text, "END windows=");
     tce_text_decimal(&app->text, app->windows);
     tce_text_string(&app->text, " stack=");

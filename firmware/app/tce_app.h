@@ -38,8 +38,8 @@ enum {
 typedef struct {
     const char *version, *board;
     const char *encoder_id, *frontend_id; /* 2 * TCE_LABELS_ID_BYTES hexadecimal digits each */
-    int32_t hop_frames;       /* rows between two windows, >= 1 */
-    int32_t input_multiplier; /* log-mel (1/256 dB) to the network's int8: see tce_logmel_quantize_row */
+    int32_t hop_frames;                   /* rows between two windows, >= 1 */
+    int32_t input_multiplier;             /* log-mel (1/256 dB) to the network's int8: see tce_logmel_quantize_row */
     int input_shift;
     int32_t input_zero_point;
     const uint8_t *label_pack;
@@ -63,10 +63,12 @@ typedef struct {
     int16_t scores[TCE_APP_LABELS_MAX]; /* Q15 */
 } tce_app;
 
-/* Opens the port and the label pack and writes the banner; 0, TCE_PORT_ERR_* or TCE_APP_ERR_*, which it has also written. */
+/* Opens the port and the label pack and writes the banner; 0, TCE_PORT_ERR_* or TCE_APP_ERR_*, which it has also
+ * written. */
 int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena);
 
-/* Reads one frame and does what it makes possible: 1 to go on, 0 when the sound has ended, TCE_APP_ERR_* on an error. */
+/* Reads one frame and does what it makes possible: 1 to go on, 0 when the sound has ended, TCE_APP_ERR_* on an error.
+ */
 int tce_app_step(tce_app *app);
 
 /* Writes the END line. */

@@ -1,36 +1,31 @@
 #include "tce_text.h"
 
-static void flush(tce_text *text)
-{
+static void flush(tce_text *text) {
     if (text->used != 0U) {
         tce_port_write(text->port, text->bytes, text->used);
         text->used = 0;
     }
 }
 
-static void put(tce_text *text, char c)
-{
+static void put(tce_text *text, char c) {
     if (text->used == (uint32_t)TCE_TEXT_BYTES) {
         flush(text);
     }
     text->bytes[text->used++] = c;
 }
 
-void tce_text_init(tce_text *text, const tce_port *port)
-{
+void tce_text_init(tce_text *text, const tce_port *port) {
     text->port = port;
     text->used = 0;
 }
 
-void tce_text_string(tce_text *text, const char *string)
-{
+void tce_text_string(tce_text *text, const char *string) {
     for (; *string != '\0'; ++string) {
         put(text, *string);
     }
 }
 
-void tce_text_decimal(tce_text *text, int32_t value)
-{
+void tce_text_decimal(tce_text *text, int32_t value) {
     char digits[10]; /* 2^31 has ten */
     int count = 0;
     uint32_t rest = value < 0 ? 0U - (uint32_t)value : (uint32_t)value;
@@ -46,8 +41,7 @@ void tce_text_decimal(tce_text *text, int32_t value)
     }
 }
 
-void tce_text_hex(tce_text *text, const int8_t *bytes, int32_t count)
-{
+void tce_text_hex(tce_text *text, const int8_t *bytes, int32_t count) {
     static const char digits[] = "0123456789abcdef";
     for (int32_t i = 0; i < count; ++i) {
         const uint8_t byte = (uint8_t)bytes[i];
@@ -56,8 +50,7 @@ void tce_text_hex(tce_text *text, const int8_t *bytes, int32_t count)
     }
 }
 
-void tce_text_line(tce_text *text)
-{
+void tce_text_line(tce_text *text) {
     put(text, '\n');
     flush(text);
 }

@@ -73,11 +73,18 @@ def build(
     if not has_scons(project / TOOLBOX):  # written by an installation with another PlatformIO
         fill_toolbox(project / TOOLBOX)
     environment = platformio_environment() | {ENVIRONMENT_VARIABLE: chosen}
-    command = [sys.executable, "-m", "platformio", "run", "-d", str(project), "-e", name]
+    # started in the project, since PlatformIO reads its own state before it looks at -d
+    command = [sys.executable, "-m", "platformio", "run", "-e", name]
     started = time.perf_counter()
     lines: list[str] = []
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     ) as process:
         assert process.stdout is not None
         try:

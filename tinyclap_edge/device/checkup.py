@@ -40,7 +40,18 @@ _PACKAGES = (  # distribution, module, what for, extra
     ("esptool", "esptool", "flashing ESP32 boards", "esp"),
     ("pyocd", "pyocd", "flashing through a debug probe", "probe"),
 )
-_NEEDED = ("numpy", "click", "rich", "soundfile", "soxr", "safetensors", "ai-edge-litert", "onnx", "platformio", "scons")
+_NEEDED = (
+    "numpy",
+    "click",
+    "rich",
+    "soundfile",
+    "soxr",
+    "safetensors",
+    "ai-edge-litert",
+    "onnx",
+    "platformio",
+    "scons",
+)
 _PROGRAMS = (  # program, what for, apt package
     ("qemu-system-arm", "Cortex-M55 (mps3-an547), and a second opinion on stm32f4", "qemu-system-arm"),
     ("arm-none-eabi-gcc", "building Arm firmware with gcc instead of zig", "gcc-arm-none-eabi"),

@@ -37,7 +37,11 @@ class HostTarget:
         compiler = find_host_cc()
         if compiler is None:
             raise ToolMissing("no C compiler for this PC is installed", ZIG_INSTALL)
-        folders = [project / "src", *(project / "lib" / name for name in LIBRARIES), project / "lib" / "encoder" / "engine"]
+        folders = [
+            project / "src",
+            *(project / "lib" / name for name in LIBRARIES),
+            project / "lib" / "encoder" / "engine",
+        ]
         sources = [path for folder in folders for path in sorted(folder.glob("*.c"))]
         ports = firmware_dir() / "ports"
         includes = [f"-I{folder}" for folder in (*folders, ports)]
@@ -56,9 +60,7 @@ class HostTarget:
             Path(work, "pcm.bin").write_bytes(np.ascontiguousarray(pcm, "<i2").tobytes())
             command = [os.fspath(Path(elf).resolve()), *command_line(hop_frames).split()]
             try:
-                done = subprocess.run(
-                    command, cwd=work, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-                )
+                done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise DeviceError(f"the host program did not finish: {error}") from error
         banner, windows, stack = parse_console(done.stdout, done.returncode)

@@ -87,15 +87,24 @@ def parse_console(text: str, exit_code: int | None) -> tuple[Banner, list[Window
         elif match := _WINDOW.fullmatch(line):
             if int(match[1]) != len(windows):
                 raise DeviceError(f"the firmware printed window {match[1]} where {len(windows)} was due")
-            embedding = np.frombuffer(bytes.fromhex(match[2]), dtype=np.int8)
-            scores = np.array(match[3].split(","), dtype=np.int16)
-            windows.append(WindowResult(embedding, scores))
+            windows.append(_window(match, banner))
         elif match := _END.fullmatch(line):
             if banner is None or exit_code != 0 or int(match[1]) != len(windows):
                 break
             return banner, windows, int(match[2])
     tail = " | ".join(lines[-2:]) or "no text at all"
     raise DeviceError(f"the firmware did not finish (exit code {exit_code}); its last words: {tail}", _hint(exit_code))
+
+
+def _window(match: re.Match[str], banner: Banner | None) -> WindowResult:
+    try:
+        embedding = np.frombuffer(bytes.fromhex(match[2]), dtype=np.int8)
+        scores = np.array([int(word) for word in match[3].split(",")], dtype=np.int16)
+    except (ValueError, OverflowError) as error:
+        raise DeviceError(f"the firmware's line of window {match[1]} cannot be read: {error}") from error
+    if banner is not None and len(scores) != banner.labels:
+        raise DeviceError(f"window {match[1]} has {len(scores)} scores for {banner.labels} labels")
+    return WindowResult(embedding, scores)
 
 
 def _hint(exit_code: int | None) -> str:

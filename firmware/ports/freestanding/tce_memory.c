@@ -13,8 +13,7 @@
 
 typedef uint32_t __attribute__((may_alias)) tce_word;
 
-TCE_PLAIN_LOOPS void *memcpy(void *restrict to, const void *restrict from, size_t n)
-{
+TCE_PLAIN_LOOPS void *memcpy(void *restrict to, const void *restrict from, size_t n) {
     unsigned char *d = to;
     const unsigned char *s = from;
     if (((((uintptr_t)d) ^ ((uintptr_t)s)) & 3U) == 0U) {
@@ -31,8 +30,7 @@ TCE_PLAIN_LOOPS void *memcpy(void *restrict to, const void *restrict from, size_
     return to;
 }
 
-TCE_PLAIN_LOOPS void *memmove(void *to, const void *from, size_t n)
-{
+TCE_PLAIN_LOOPS void *memmove(void *to, const void *from, size_t n) {
     unsigned char *d = to;
     const unsigned char *s = from;
     if ((uintptr_t)d - (uintptr_t)s >= n) { /* not overlapping forwards: the copy of memcpy is safe */
@@ -56,8 +54,7 @@ TCE_PLAIN_LOOPS void *memmove(void *to, const void *from, size_t n)
     return to;
 }
 
-TCE_PLAIN_LOOPS void *memset(void *to, int value, size_t n)
-{
+TCE_PLAIN_LOOPS void *memset(void *to, int value, size_t n) {
     unsigned char *d = to;
     const unsigned char byte = (unsigned char)value;
     const uint32_t word = (uint32_t)byte * 0x01010101U;
@@ -73,8 +70,7 @@ TCE_PLAIN_LOOPS void *memset(void *to, int value, size_t n)
     return to;
 }
 
-TCE_PLAIN_LOOPS int memcmp(const void *a, const void *b, size_t n)
-{
+TCE_PLAIN_LOOPS int memcmp(const void *a, const void *b, size_t n) {
     const unsigned char *x = a;
     const unsigned char *y = b;
     for (; n != 0U; --n, ++x, ++y) {

@@ -9,26 +9,22 @@
 static int argument_count;
 static char **arguments;
 
-int tce_port_open(tce_port *port)
-{
+int tce_port_open(tce_port *port) {
     FILE *audio = fopen("pcm.bin", "rb");
     port->console = (intptr_t)stdout;
     port->audio = (intptr_t)audio;
     return audio == NULL ? TCE_PORT_ERR_AUDIO : TCE_PORT_OK;
 }
 
-int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count)
-{
+int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count) {
     return (int32_t)fread(pcm, sizeof(int16_t), (size_t)count, (FILE *)port->audio); /* PCs here are little-endian */
 }
 
-void tce_port_write(const tce_port *port, const char *text, uint32_t length)
-{
+void tce_port_write(const tce_port *port, const char *text, uint32_t length) {
     (void)fwrite(text, 1, length, (FILE *)port->console);
 }
 
-int32_t tce_port_setting(const char *name, int32_t otherwise)
-{
+int32_t tce_port_setting(const char *name, int32_t otherwise) {
     const size_t length = strlen(name);
     for (int i = 1; i < argument_count; ++i) {
         if (strncmp(arguments[i], name, length) == 0 && arguments[i][length] == '=') {
@@ -38,15 +34,15 @@ int32_t tce_port_setting(const char *name, int32_t otherwise)
     return otherwise;
 }
 
-uint32_t tce_port_stack_bytes(void)
-{
+uint32_t tce_port_stack_bytes(void) {
     return 0; /* a PC's stack says nothing about a board's */
 }
 
-_Noreturn void tce_port_exit(int32_t code) { exit(code); }
+_Noreturn void tce_port_exit(int32_t code) {
+    exit(code);
+}
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     argument_count = argc;
     arguments = argv;
     return tce_app_main();

@@ -6,14 +6,12 @@
 static const char pcm_name[] = "pcm.bin";
 static const char console_name[] = ":tt";
 
-static intptr_t open_file(const char *name, uintptr_t mode, uintptr_t length)
-{
+static intptr_t open_file(const char *name, uintptr_t mode, uintptr_t length) {
     const uintptr_t arguments[3] = {(uintptr_t)name, mode, length};
     return tce_semihost_call(TCE_SYS_OPEN, arguments);
 }
 
-int tce_port_open(tce_port *port)
-{
+int tce_port_open(tce_port *port) {
     port->console = open_file(console_name, TCE_OPEN_WRITE, sizeof console_name - 1U);
     if (port->console < 0) {
         return TCE_PORT_ERR_CONSOLE;
@@ -22,9 +20,9 @@ int tce_port_open(tce_port *port)
     return port->audio < 0 ? TCE_PORT_ERR_AUDIO : TCE_PORT_OK;
 }
 
-int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count)
-{
-    const uint32_t wanted = (uint32_t)count * (uint32_t)sizeof(int16_t); /* both cores are little-endian, as the file is */
+int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count) {
+    const uint32_t wanted =
+        (uint32_t)count * (uint32_t)sizeof(int16_t); /* both cores are little-endian, as the file is */
     uint32_t done = 0;
     while (done < wanted) {
         const uintptr_t arguments[3] = {(uintptr_t)port->audio, (uintptr_t)pcm + done, wanted - done};
@@ -37,15 +35,13 @@ int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count)
     return (int32_t)(done / (uint32_t)sizeof(int16_t));
 }
 
-void tce_port_write(const tce_port *port, const char *text, uint32_t length)
-{
+void tce_port_write(const tce_port *port, const char *text, uint32_t length) {
     const uintptr_t arguments[3] = {(uintptr_t)port->console, (uintptr_t)text, length};
     (void)tce_semihost_call(TCE_SYS_WRITE, arguments);
 }
 
 /* The command line is words between spaces; the wanted one is `name`, '=', decimal digits. */
-int32_t tce_port_setting(const char *name, int32_t otherwise)
-{
+int32_t tce_port_setting(const char *name, int32_t otherwise) {
     char line[128] = {0}; /* a longer command line is refused by the host, and the defaults stand */
     uintptr_t arguments[2] = {(uintptr_t)line, sizeof line - 1U};
     if (tce_semihost_call(TCE_SYS_GET_CMDLINE, arguments) != 0) {
@@ -73,8 +69,7 @@ int32_t tce_port_setting(const char *name, int32_t otherwise)
     return otherwise;
 }
 
-_Noreturn void tce_port_exit(int32_t code)
-{
+_Noreturn void tce_port_exit(int32_t code) {
     const uintptr_t arguments[2] = {TCE_STOPPED_APPLICATION_EXIT, (uintptr_t)code};
     (void)tce_semihost_call(TCE_SYS_EXIT_EXTENDED, arguments);
     for (;;) {

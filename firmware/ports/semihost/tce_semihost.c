@@ -3,8 +3,7 @@
 
 #if defined(__arm__)
 
-intptr_t tce_semihost_call(uintptr_t operation, const uintptr_t *arguments)
-{
+intptr_t tce_semihost_call(uintptr_t operation, const uintptr_t *arguments) {
     register uintptr_t r0 __asm__("r0") = operation;
     register const uintptr_t *r1 __asm__("r1") = arguments;
     __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
@@ -14,8 +13,7 @@ intptr_t tce_semihost_call(uintptr_t operation, const uintptr_t *arguments)
 #elif defined(__riscv)
 
 /* The three words must be uncompressed and in one page, hence the alignment. */
-intptr_t tce_semihost_call(uintptr_t operation, const uintptr_t *arguments)
-{
+intptr_t tce_semihost_call(uintptr_t operation, const uintptr_t *arguments) {
     register uintptr_t a0 __asm__("a0") = operation;
     register const uintptr_t *a1 __asm__("a1") = arguments;
     __asm__ volatile(".option push\n"

@@ -1,5 +1,5 @@
-/* Arm/RISC-V semihosting: a trap with an operation number and a pointer to its arguments, answered by a debugger or emulator.
- * "Semihosting for AArch32 and AArch64", Arm 100863; RISC-V International uses the same numbers. */
+/* Arm/RISC-V semihosting: a trap with an operation number and a pointer to its arguments, answered by a debugger or
+ * emulator. "Semihosting for AArch32 and AArch64", Arm 100863; RISC-V International uses the same numbers. */
 #ifndef TCE_SEMIHOST_H
 #define TCE_SEMIHOST_H
 
@@ -14,8 +14,8 @@ enum {
 };
 
 enum {
-    TCE_OPEN_READ_BINARY = 1,           /* fopen "rb" */
-    TCE_OPEN_WRITE = 4,                 /* fopen "w"; on ":tt" this is the host's standard output */
+    TCE_OPEN_READ_BINARY = 1,              /* fopen "rb" */
+    TCE_OPEN_WRITE = 4,                    /* fopen "w"; on ":tt" this is the host's standard output */
     TCE_STOPPED_APPLICATION_EXIT = 0x20026 /* ADP_Stopped_ApplicationExit */
 };
 

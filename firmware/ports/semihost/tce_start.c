@@ -1,9 +1,9 @@
-/* Memory initialisation in C, common to every core. The reset code of the core has set the stack pointer and painted the stack. */
+/* Memory initialisation in C, common to every core. The reset code of the core has set the stack pointer and painted
+ * the stack. */
 #include "tce_start.h"
 #include "tce_port.h"
 
-_Noreturn void tce_start(void)
-{
+_Noreturn void tce_start(void) {
     const uint32_t *from = tce_ld_data_load;
     for (uint32_t *to = tce_ld_data_start; to < tce_ld_data_end; ++to) {
         *to = *from++;
@@ -14,13 +14,11 @@ _Noreturn void tce_start(void)
     tce_port_exit(tce_app_main());
 }
 
-_Noreturn void tce_fault(void)
-{
+_Noreturn void tce_fault(void) {
     tce_port_exit(TCE_EXIT_FAULT);
 }
 
-uint32_t tce_port_stack_bytes(void)
-{
+uint32_t tce_port_stack_bytes(void) {
     const volatile uint32_t *word = tce_ld_stack_limit;
     while (word < tce_ld_stack_top && *word == TCE_STACK_PAINT) {
         ++word;

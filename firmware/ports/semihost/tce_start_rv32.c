@@ -6,14 +6,12 @@
 _Noreturn void tce_reset(void);
 
 /* mtvec needs a 4-byte aligned handler in direct mode. */
-__attribute__((naked, aligned(4), used)) void tce_trap(void)
-{
+__attribute__((naked, aligned(4), used)) void tce_trap(void) {
     __asm__ volatile("la sp, tce_ld_stack_top\n"
                      "j tce_fault\n");
 }
 
-__attribute__((naked, section(".tce_vectors"), used)) _Noreturn void tce_reset(void)
-{
+__attribute__((naked, section(".tce_vectors"), used)) _Noreturn void tce_reset(void) {
     __asm__ volatile(".option push\n"
                      ".option norelax\n"
                      "la gp, __global_pointer$\n"

@@ -58,7 +58,9 @@ def phase_map(image: ElfImage) -> PhaseMap:
     matches = {f.name: m for f in image.functions if (m := _LAYER.fullmatch(f.name))}
     layers = sorted(matches, key=lambda name: (int(matches[name][1]), name))
     numbers = {name: FIRST_LAYER + i for i, name in enumerate(layers)}
-    starts, ends, phases = [], [], []
+    starts: list[int] = []
+    ends: list[int] = []
+    phases: list[int] = []
     for function in image.functions:
         if function.size == 0 or (starts and function.address < ends[-1]):  # an alias of the function before
             continue

@@ -1,9 +1,9 @@
 /* Counts executed instructions by phase: the block hook of unicorn, in C, since a Python one is ten times slower.
  *
  * Called once for each translated block with its address and byte size. The first time a block is seen its instructions
- * are counted by decoding lengths (Thumb: 32-bit when the top five bits are 11101, 11110 or 11111; RISC-V: 32-bit when the
- * low two bits are 11) and its phase is looked up; afterwards both come from a hash table.
- * Compiled for this PC, loaded by ctypes; knows nothing of unicorn but the hook's signature. */
+ * are counted by decoding lengths (Thumb: 32-bit when the top five bits are 11101, 11110 or 11111; RISC-V: 32-bit when
+ * the low two bits are 11) and its phase is looked up; afterwards both come from a hash table. Compiled for this PC,
+ * loaded by ctypes; knows nothing of unicorn but the hook's signature. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,13 +31,11 @@ typedef struct {
     block table[TABLE];
 } counter;
 
-uint64_t tce_counter_size(void)
-{
+uint64_t tce_counter_size(void) {
     return sizeof(counter);
 }
 
-static uint32_t decode(const counter *c, uint32_t address, uint32_t size)
-{
+static uint32_t decode(const counter *c, uint32_t address, uint32_t size) {
     for (uint32_t i = 0; i < c->codes; ++i) {
         if (address < c->code_starts[i] || address + size > c->code_starts[i] + c->code_sizes[i]) {
             continue;
@@ -53,8 +51,7 @@ static uint32_t decode(const counter *c, uint32_t address, uint32_t size)
     return size / 2; /* code that is in no section: the upper bound */
 }
 
-static int32_t find_phase(const counter *c, uint32_t address)
-{
+static int32_t find_phase(const counter *c, uint32_t address) {
     uint32_t low = 0, high = c->functions;
     while (low < high) {
         const uint32_t mid = (low + high) / 2;
@@ -67,8 +64,7 @@ static int32_t find_phase(const counter *c, uint32_t address)
     return low > 0 && address < c->ends[low - 1] ? c->phases[low - 1] : INHERIT;
 }
 
-void tce_counter_block(void *engine, uint64_t address, uint32_t size, void *user)
-{
+void tce_counter_block(void *engine, uint64_t address, uint32_t size, void *user) {
     (void)engine;
     counter *c = user;
     const uint64_t key = ((address << 16) | size) + 1;

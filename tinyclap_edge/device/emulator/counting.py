@@ -101,7 +101,7 @@ class NativeCounter:
         bytes_of = [ctypes.create_string_buffer(data, len(data)) for _, data in codes]
         self._counts = (ctypes.c_uint64 * phases.count)()
         # everything that C points into is kept alive by this object
-        self._keep = [
+        self._keep: list[Any] = [
             (ctypes.c_uint32 * n)(*phases.starts),
             (ctypes.c_uint32 * n)(*phases.ends),
             (ctypes.c_int32 * n)(*phases.phases),

@@ -5,6 +5,7 @@ unicorn is GPL-2 and imported only here and in counting.py, when an emulator is 
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyclap_edge.boards import Board
+from tinyclap_edge.boards import Board, Region
 from tinyclap_edge.device.elf_image import ElfImage, read_elf
 from tinyclap_edge.device.emulator.attribution import phase_map
 from tinyclap_edge.device.emulator.counting import make_counter
@@ -66,6 +67,31 @@ class UnicornTarget:
         )
 
 
+class _Deadline:
+    """Stops an engine that runs too long. (unicorn's own timeout polls every two microseconds, a whole core's worth.)"""
+
+    def __init__(self, engine: Any, seconds: float) -> None:
+        self.expired = False
+        self._engine, self._seconds = engine, seconds
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Deadline:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if self._done.wait(self._seconds):
+            return
+        self.expired = True
+        while not self._done.wait(0.05):  # again and again: a stop between two starts of the engine is lost
+            self._engine.emu_stop()
+
+
 class _Machine:
     """One engine with memory mapped and the image loaded."""
 
@@ -76,7 +102,6 @@ class _Machine:
             raise ToolMissing("the emulator unicorn is not installed", 'pip install "tinyclap-edge[emu]"') from error
         self.uc: Any = unicorn
         self.board, self.image, self.files = board, image, files
-        self.trap = ""
         if not board.emulator.unicorn:
             raise UsageError(
                 f"unicorn has no model of {board.name} ({board.core})", "`tinyclap-edge boards` lists the emulated ones"
@@ -89,10 +114,17 @@ class _Machine:
         self.engine = self._riscv() if wanted == "riscv" else self._arm()
         for region in board.regions:
             start = region.address & -_PAGE
-            self.engine.mem_map(start, -(-(region.end - start) // _PAGE) * _PAGE)
+            self.engine.mem_map(start, -(-(region.end - start) // _PAGE) * _PAGE, self._permissions(region))
         for segment in image.segments:
             self._load(segment.address, segment.data)
-        self.engine.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
+
+    def _permissions(self, region: Region) -> int:
+        """Flash: no stores. RAM: no execution unless the image runs code there (with it unicorn looks at every store for
+        self-modified code, which costs three quarters of the speed)."""
+        code = any(s.executable and region.address <= s.address < region.end for s in self.image.sections)
+        if region.kind == "flash":
+            return int(self.uc.UC_PROT_READ | self.uc.UC_PROT_EXEC)
+        return int(self.uc.UC_PROT_READ | self.uc.UC_PROT_WRITE | (self.uc.UC_PROT_EXEC if code else 0))
 
     def _arm(self) -> Any:
         from unicorn import arm_const
@@ -101,7 +133,7 @@ class _Machine:
         engine.ctl_set_cpu_model(
             getattr(arm_const, "UC_CPU_ARM_" + self.board.emulator.unicorn.upper().replace("-", "_"))
         )
-        engine.mem_map(_SYSTEM_CONTROL_SPACE, _PAGE)
+        engine.mem_map(_SYSTEM_CONTROL_SPACE, _PAGE, self.uc.UC_PROT_READ | self.uc.UC_PROT_WRITE)
         return engine
 
     def _riscv(self) -> Any:
@@ -130,57 +162,54 @@ class _Machine:
             vectors = engine.mem_read(table, 8)
             engine.reg_write(arm_const.UC_ARM_REG_SP, int.from_bytes(vectors[:4], "little"))
             begin = int.from_bytes(vectors[4:8], "little") | 1
-        deadline = time.perf_counter() + timeout_s
-        while self.files.exit_code is None and not self.trap:
-            left = deadline - time.perf_counter()
-            if left <= 0:
-                raise DeviceError(
-                    f"the firmware ran longer than {timeout_s:g} s in the emulator",
-                    "give it less audio, or a longer timeout",
-                )
-            try:
-                engine.emu_start(begin, 0xFFFFFFFF, timeout=max(1, int(left * 1e6)))
-            except self.uc.UcError as error:
-                # unicorn gives Arm's BKPT to the interrupt hook, but ends the run at RISC-V's EBREAK
-                if not self._riscv_call():
-                    raise DeviceError(
-                        f"the firmware stopped at 0x{self._pc():08X} in {self._function(self._pc())}: {error}",
-                        "an address outside every region is most often a stack overflow: raise `stack_bytes` of the project",
-                    ) from error
-            begin = self._pc() | (1 if self.image.machine == "arm" else 0)
-        if self.trap:
-            raise DeviceError(self.trap, "build the firmware again for this board")
+        with _Deadline(engine, timeout_s) as deadline:
+            while self.files.exit_code is None:
+                failure: Exception | None = None
+                try:
+                    engine.emu_start(begin, 0xFFFFFFFF)
+                except self.uc.UcError as error:
+                    failure = error
+                if not self._semihosting_call():
+                    self._explain(failure, deadline, timeout_s)
+                begin = self._pc() | (1 if self.image.machine == "arm" else 0)
 
-    def _riscv_call(self) -> bool:
-        """Answers the semihosting call that an EBREAK ended the run for; False when it was something else."""
-        if self.image.machine != "riscv":
-            return False
-        from unicorn import riscv_const as const
-
+    def _explain(self, failure: Exception | None, deadline: _Deadline, timeout_s: float) -> None:
+        """Raises for a stop that was no semihosting call."""
+        if deadline.expired and failure is None:
+            raise DeviceError(
+                f"the firmware ran longer than {timeout_s:g} s in the emulator",
+                "give it less audio, or a longer timeout",
+            )
         pc = self._pc()
+        raise DeviceError(
+            f"the firmware stopped at 0x{pc:08X} in {self._function(pc)}: {failure or 'no reason given'}",
+            "an address outside every region is most often a stack overflow: raise `stack_bytes` of the project",
+        ) from failure
+
+    def _semihosting_call(self) -> bool:
+        """Answers the call at the program counter and steps over its trap; False when there is none.
+
+        Both traps end unicorn's run, which goes on from there: answering in a hook would flush its translations each time.
+        """
+        pc = self._pc()
+        if self.image.machine == "arm":
+            from unicorn.arm_const import UC_ARM_REG_PC, UC_ARM_REG_R0, UC_ARM_REG_R1
+
+            start, sequence, step = pc, _BKPT_SEMIHOSTING, 2
+            operation, argument, program_counter = UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_PC
+        else:
+            from unicorn.riscv_const import UC_RISCV_REG_A0, UC_RISCV_REG_A1, UC_RISCV_REG_PC
+
+            start, sequence, step = pc - 4, _RISCV_SEMIHOSTING, 4
+            operation, argument, program_counter = UC_RISCV_REG_A0, UC_RISCV_REG_A1, UC_RISCV_REG_PC
         try:
-            sequence = bytes(self.engine.mem_read(pc - 4, 12))
+            if bytes(self.engine.mem_read(start, len(sequence))) != sequence:
+                return False
         except self.uc.UcError:
             return False
-        if sequence != _RISCV_SEMIHOSTING:
-            return False
-        self._answer(const.UC_RISCV_REG_A0, const.UC_RISCV_REG_A1)
-        self.engine.reg_write(const.UC_RISCV_REG_PC, pc + 4)
+        self._answer(operation, argument)
+        self.engine.reg_write(program_counter, (pc + step) | (1 if self.image.machine == "arm" else 0))
         return True
-
-    def _interrupt(self, engine: Any, number: int, _user: Any) -> None:
-        """An exception: Arm's semihosting trap is answered and stepped over, anything else ends the run."""
-        pc = self._pc()
-        if self.image.machine == "arm" and bytes(engine.mem_read(pc, 2)) == _BKPT_SEMIHOSTING:
-            from unicorn import arm_const as const
-
-            self._answer(const.UC_ARM_REG_R0, const.UC_ARM_REG_R1)
-            if self.files.exit_code is None:
-                engine.reg_write(const.UC_ARM_REG_PC, (pc + 2) | 1)
-                return
-        else:
-            self.trap = f"CPU exception {number} at 0x{pc:08X} in {self._function(pc)}"
-        engine.emu_stop()
 
     def _answer(self, operation: int, argument: int) -> None:
         engine = self.engine
@@ -191,10 +220,11 @@ class _Machine:
                 lambda address, size: bytes(engine.mem_read(address, size)),
                 lambda address, data: engine.mem_write(address, data),
             )
-        except self.uc.UcError:
-            self.trap = f"a semihosting call at 0x{self._pc():08X} points outside the memory of {self.board.name}"
-            engine.emu_stop()
-            return
+        except self.uc.UcError as error:
+            raise DeviceError(
+                f"a semihosting call at 0x{self._pc():08X} points outside the memory of {self.board.name}",
+                "build the firmware again for this board",
+            ) from error
         engine.reg_write(operation, result & 0xFFFFFFFF)
 
     def _pc(self) -> int:
