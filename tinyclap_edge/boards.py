@@ -7,6 +7,7 @@ type or an impossible value is refused with file, line and the nearest name.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -357,7 +358,7 @@ class _Reader:
 
     def check_regions(self, name: str, node: yaml.Node, regions: tuple[Region, ...]) -> None:
         by_address = sorted(regions, key=lambda r: r.address)
-        for a, b in zip(by_address, by_address[1:], strict=False):
+        for a, b in itertools.pairwise(by_address):
             if a.end > b.address:
                 raise self.fail(node, f"{name}: regions {a.name} and {b.name} overlap")
         if len({r.name for r in regions}) != len(regions):

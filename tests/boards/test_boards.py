@@ -11,7 +11,7 @@ from tinyclap_edge.errors import UsageError
 from tinyclap_edge.resources import data_file
 
 ASKED = (
-    "stm32h7 stm32f4 stm32l4 stm32u5 nrf52840 rp2040 rp2350 teensy41 esp32 esp32s3 esp32c3 mps3-an547".split()
+    ["stm32h7", "stm32f4", "stm32l4", "stm32u5", "nrf52840", "rp2040", "rp2350", "teensy41", "esp32", "esp32s3", "esp32c3", "mps3-an547"]
 )  # fmt: skip
 
 

@@ -50,7 +50,9 @@ def test_labels_are_wanted_exactly_once(tmp_path: Path) -> None:
 def test_a_label_outside_the_bank_without_the_text_tower_names_the_line_to_install(tmp_path: Path) -> None:
     hide = tmp_path / "hide"
     hide.mkdir()
-    (hide / "transformers.py").write_text("raise ModuleNotFoundError(\"No module named 'transformers'\", name='transformers')\n")
+    (hide / "transformers.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'transformers'\", name='transformers')\n"
+    )
     code_path = os.pathsep.join([str(hide), *(p for p in __import__("sys").path if p)])
     label = "a purple zeppelin humming backwards"
     done = cli(*EXPORT, "--labels", label, "--out", str(tmp_path / "out"), env={"PYTHONPATH": code_path})
@@ -67,7 +69,9 @@ def test_an_unknown_board_or_student_is_answered_with_the_nearest(tmp_path: Path
 def test_a_damaged_student_is_refused(tmp_path: Path) -> None:
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(b"\x00" * 100)
-    done = cli("export", "--board", "stm32f4", "--student", str(bad), "--labels", "rain", "--out", str(tmp_path / "out"))
+    done = cli(
+        "export", "--board", "stm32f4", "--student", str(bad), "--labels", "rain", "--out", str(tmp_path / "out")
+    )
     refused(done, 7, "bad.safetensors")
     assert not (tmp_path / "out").exists()
 
@@ -119,7 +123,9 @@ def test_no_bundle_and_no_board_asks_for_one(wav: Path) -> None:
 
 @pytest.mark.parametrize("target", ["emulatr", ""])
 def test_an_unknown_target_is_refused(exports, wav: Path, target: str) -> None:
-    refused(cli("classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", target), 2, "python, host, emulator")
+    refused(
+        cli("classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", target), 2, "python, host, emulator"
+    )
 
 
 def test_a_board_without_an_emulator_says_so(tmp_path: Path, wav: Path) -> None:
@@ -151,7 +157,9 @@ def test_without_an_emulator_the_line_that_installs_one_is_named(exports, tmp_pa
     hide.mkdir()
     (hide / "unicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'unicorn'\", name='unicorn')\n")
     path = os.pathsep.join([str(hide), *(p for p in __import__("sys").path if p)])
-    done = cli("classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", "emulator", env={"PYTHONPATH": path})
+    done = cli(
+        "classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", "emulator", env={"PYTHONPATH": path}
+    )
     refused(done, 3, "tinyclap-edge[emu]")
 
 

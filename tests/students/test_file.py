@@ -79,7 +79,9 @@ def test_weights_of_another_architecture_are_refused(path: Path) -> None:
         read_student(path)
 
 
-@pytest.mark.parametrize("changes", [{"arch": "resnet:"}, {"default_r": 0}, {"default_r": 25}, {"reduction": "x"}, {"dim": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"arch": "resnet:"}, {"default_r": 0}, {"default_r": 25}, {"reduction": "x"}, {"dim": 0}]
+)
 def test_impossible_headers_are_refused(path: Path, changes: dict) -> None:
     write_student(path, dataclasses.replace(made_student(ARCH), **changes))
     with pytest.raises(CorruptFile):

@@ -24,9 +24,9 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
     wanted = pipeline.run(pcm)
     found, run = ready.run_windows(pcm)
     compare(found, wanted, f"{bundle.board.name} on {ready.target}")
-    as_real = [dequantized(pipeline.encoder, e) for e in (wanted.embeddings, found.embeddings)]
+    before, after = (dequantized(pipeline.encoder, e) for e in (wanted.embeddings, found.embeddings))
     drift = [d for d in bundle.manifest["drift"] if d["source"] != "int8"]
-    drift.append(step("int8", f"C on {ready.target}", *as_real, identical=True).to_dict())
+    drift.append(step("int8", f"C on {ready.target}", before, after, identical=True).to_dict())
     data: dict[str, Any] = {
         "board": bundle.board.name,
         "target": ready.target,

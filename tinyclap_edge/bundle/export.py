@@ -107,6 +107,7 @@ def export_bundle(
         windows = parity_windows(PARITY_WINDOWS, spec)
         stages = pipeline.run(windows)
         advance(2)
+        assert stages.inputs is not None
         checked = lint(encoder.tflite, stages.inputs[:LINT_WINDOWS, ..., None], stages.embeddings[:LINT_WINDOWS])
         advance(1)
         _write_files(folder, encoder, pack, windows, stages)
@@ -156,9 +157,9 @@ def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibrati
     """teacher → float → reduced → int8, as cosines on the calibration windows."""
     student = request.student
     x = calibration.network_input(student.frontend)[calibration.clean :]
-    full = run_float(student_graph(student), x)
+    full = np.asarray(run_float(student_graph(student), x))
     matrix = reduce_matrix(student, request.r, request.reduction)
-    reduced = run_float(encoder.float_graph, x)
+    reduced = np.asarray(run_float(encoder.float_graph, x))
     quant = end_quant(encoder.graph, encoder.graph.inputs[0])
     codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
     int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))

@@ -83,7 +83,11 @@ def _examine(name: str, config: BuildConfig, work: Path, out: Path) -> dict[str,
     floats = run_float(encoder.float_graph, network_input(some, student.frontend)[..., None])
     codes = quantize_features(some, float(quant.s), quant.z, student.frontend)
     close = cosines(np.asarray(floats), dequantized(encoder.graph, embed_int8(encoder.graph, codes)))
-    table["cosine to float"] = {"mean": round(float(close.mean()), 5), "worst": round(float(close.min()), 5), "n": len(close)}
+    table["cosine to float"] = {
+        "mean": round(float(close.mean()), 5),
+        "worst": round(float(close.min()), 5),
+        "n": len(close),
+    }
     return table
 
 

@@ -6,6 +6,8 @@ The formants act on the harmonics' gains by blocks of a few milliseconds, in the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.random import Generator
 from scipy import signal
@@ -40,7 +42,7 @@ def call(
     rate: int,
     seconds: float,
     pitch_hz: list[tuple[float, float]],
-    formants_hz: list[list[float]],
+    formants_hz: Sequence[Sequence[float]],
     breath: float = 0.1,
     tilt: float = 1.0,
     roughness: float = 0.0,
@@ -65,10 +67,12 @@ def call(
     return (shaped / (np.abs(shaped).max() + 1e-9)).astype(np.float32)
 
 
-def repeated(rng: Generator, rate: int, seconds: float, rate_hz: float, jitter: float, make: object) -> np.ndarray:
+def repeated(
+    rng: Generator, rate: int, seconds: float, rate_hz: float, jitter: float, make: Callable[[], np.ndarray]
+) -> np.ndarray:
     """Calls of `make()` placed at jittered times. Long series reuse three calls, as an animal repeats itself."""
     x = np.zeros(int(rate * seconds), np.float32)
-    calls = [make() for _ in range(3)]  # type: ignore[operator]
+    calls = [make() for _ in range(3)]
     for at in dsp.event_times(rng, seconds, rate_hz, jitter):
         dsp.place(x, calls[rng.integers(3)], int(at * rate), rng.uniform(0.7, 1.0))
     return x
