@@ -60,7 +60,7 @@ def end_quant(graph: Graph, name: str) -> Quant:
 
 def embed_int8(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     """(n, frames, mels) int8 -> (n, r) int8, by the integer reference."""
-    parts = [run_integer(graph, x[..., None]) for x in np.array_split(inputs, -(-len(inputs) // _BATCH))]
+    parts = [np.asarray(run_integer(graph, x[..., None])) for x in np.array_split(inputs, -(-len(inputs) // _BATCH))]
     return np.concatenate(parts)
 
 

@@ -156,7 +156,7 @@ def write_firmware(
 def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibration) -> list[dict[str, Any]]:
     """teacher → float → reduced → int8, as cosines on the calibration windows."""
     student = request.student
-    x = calibration.network_input(student.frontend)[calibration.clean :]
+    x = calibration.network_input(student.frontend)
     full = np.asarray(run_float(student_graph(student), x))
     matrix = reduce_matrix(student, request.r, request.reduction)
     reduced = np.asarray(run_float(encoder.float_graph, x))
@@ -164,7 +164,7 @@ def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibrati
     codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
     int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))
     steps = [
-        step("teacher", "float", calibration.teacher[calibration.clean :], full),
+        step("teacher", "float", calibration.teacher, full),
         step("float", f"reduced to {request.r}", full, reduced @ matrix),
         step(f"reduced to {request.r}", "int8", reduced, int8),
     ]

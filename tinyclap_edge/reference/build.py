@@ -202,10 +202,8 @@ def _student_process(
 def stage_finish(config: BuildConfig, work: Path, out: Path, processes: int, log: BuildLog) -> dict[str, Any]:
     """Reduce, examine in float and in integers, write."""
     from tinyclap_edge.reference.finish import finish
-    from tinyclap_edge.reference.integers import examine_integers
 
-    finish(config, work, out, processes, log)
-    return examine_integers(config, work, out, processes, log)
+    return finish(config, work, out, processes, log)
 
 
 def _save_npz(path: Path, **arrays: Any) -> None:

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from tinyclap_edge.bundle.calibration import load_calibration
+from tinyclap_edge.bundle.encoder import make_encoder
 from tinyclap_edge.distill.augment import NoiseShapes, augment
 from tinyclap_edge.distill.checkpoint import load_checkpoint
 from tinyclap_edge.distill.loop import lean
 from tinyclap_edge.evaluate.harness import evaluation_texts, examine, reduce_texts
-from tinyclap_edge.evaluate.quantized import int8_embed, int8_graph
+from tinyclap_edge.evaluate.quantized import int8_embed
 from tinyclap_edge.evaluate.sets import EvaluationSet, build_sets
 from tinyclap_edge.evaluate.zeroshot import Texts, class_matrix, top1, unit
 from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.labels.encode import quantize_rows
 from tinyclap_edge.reduce.prune import magnitude_order, random_order, selection
 from tinyclap_edge.reduce.rotate import rotation
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
@@ -129,21 +132,22 @@ def finish_student(
         text_projection=teacher.text_projection.detach().numpy(),
         default_r=recipe.default_r,
     )
-    graph = int8_graph(made, load_calibration_q8(out), recipe.default_r)
+    encoder = make_encoder(made, recipe.default_r, None, "minmax", load_calibration(out / "calibration.npz"))
     embed = _remember(lambda features: embed_student(student, features))
-    integer = _remember(int8_embed(graph, made))
+    integer = _remember(int8_embed(encoder.graph, spec))
     fresh = sets["fresh"]
     audio = embed(fresh.features)
     card: dict[str, Any] = {
         "float": examine(embed, sets, texts),
         "reduced": examine(lambda f: embed(f) @ matrix.T, sets, texts, matrix),
-        "int8": examine(integer, sets, texts, matrix),
+        "int8": examine(integer, sets, texts, matrix, rows=_label_rows),
         "curve": curve(audio, fresh, texts, basis, order, config),
         "cosine": {
             "teacher to float": _cosine(teacher.embed_db(fresh.features), audio),
             "reduced to int8": _cosine(audio @ matrix.T, integer(fresh.features)),
         },
     }
+    card["teacher"] = teacher_table
     seen = card["int8"]["fresh"]["ensemble"]
     card["seen"] = {"accuracy": seen["value"], "low": seen["low"], "high": seen["high"], "n": seen["n"]}
     card["kept"] = round(seen["value"] / max(teacher_table["fresh"]["ensemble"]["value"], 1e-9), 4)
@@ -161,6 +165,11 @@ def _remember(embed: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray
         return known[id(features)]
 
     return remembered
+
+
+def _label_rows(classes: np.ndarray) -> np.ndarray:
+    """Class rows as a label pack holds them: int8."""
+    return quantize_rows(classes).astype(np.float64)
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -231,12 +240,6 @@ def write_calibration(config: BuildConfig, work: Path, teacher: ReferenceTeacher
     embeddings = teacher.embed_db(q8).astype(np.float16)
     np.savez_compressed(temporary, logmel_q8=q8, teacher=embeddings, names=np.array(names))
     temporary.replace(out / "calibration.npz")
-
-
-def load_calibration_q8(out: Path) -> np.ndarray:
-    """(n, frames, mels) int16 of the calibration file in `out`."""
-    with np.load(out / "calibration.npz") as stored:
-        return stored["logmel_q8"]
 
 
 def write_evaluation_texts(raw: dict[str, np.ndarray], out: Path) -> None:

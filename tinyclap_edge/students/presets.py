@@ -71,12 +71,11 @@ def student_for(board: Board) -> StudentFile:
 def _preset(student: StudentFile) -> Preset:
     spec = student.frontend
     cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), student.dim)
-    table = student.card.get("int8")
     text = kept = "not measured"
-    if table:
-        seen = table["fresh"]["ensemble"]
-        text = f"{seen['value']:.1%} [{seen['low']:.1%}, {seen['high']:.1%}], n={seen['n']}"
-        kept = f"{seen['value'] / student.card['teacher']['fresh']['ensemble']['value']:.1%}"
+    if "seen" in student.card:
+        seen = student.card["seen"]
+        text = f"{seen['accuracy']:.1%} [{seen['low']:.1%}, {seen['high']:.1%}], n={seen['n']}"
+        kept = f"{student.card['kept']:.1%}"
     return Preset(
         student.name,
         MADE_FOR.get(student.name, ""),
