@@ -13,7 +13,7 @@ from tinyclap_edge.evaluate.intervals import balanced, share, wilson
 from tinyclap_edge.evaluate.retrieval import retrieval_r1
 from tinyclap_edge.evaluate.sets import EvaluationSet
 from tinyclap_edge.evaluate.shifts import SHIFTS, Shift, apply_shift
-from tinyclap_edge.evaluate.zeroshot import class_matrix, top1
+from tinyclap_edge.evaluate.zeroshot import PROTOCOLS, class_matrix, prompts_of, top1
 
 NAMES = ("dog barking", "rain", "piano")
 
@@ -22,8 +22,8 @@ def texts_of(names: tuple[str, ...] = NAMES, dim: int = 8) -> dict[str, np.ndarr
     """Every prompt of family i points along axis i."""
     rows = {}
     for i, name in enumerate(names):
-        for prompt in (*name_prompts(name), *name_prompts(name, described=True)):
-            rows[prompt] = np.eye(dim, dtype=np.float32)[i]
+        for how in PROTOCOLS:
+            rows |= dict.fromkeys(prompts_of(name, how), np.eye(dim, dtype=np.float32)[i])
     return rows
 
 

@@ -76,7 +76,7 @@ def test_a_teacher_reads_back_as_it_was_written(tmp_path: Path) -> None:
     from tinyclap_edge.teachers.reference import ReferenceTeacher, load_teacher, save_teacher
 
     torch.manual_seed(0)
-    teacher = ReferenceTeacher().eval()
+    teacher = ReferenceTeacher().to(memory_format=torch.channels_last).eval()  # as it is trained
     save_teacher(tmp_path / "t.safetensors", teacher, {"steps": 3})
     again, card = load_teacher(tmp_path / "t.safetensors")
     q8 = np.random.default_rng(0).integers(-20000, 0, (2, 128, 64)).astype(np.int16)

@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -114,7 +116,7 @@ def train(
                     state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
                     save_checkpoint(checkpoint, state | {"average": average.shadow, "step": done})
                 if at_step:
-                    average.borrow(model, lambda done=done: at_step(done, model))
+                    average.borrow(model, partial(at_step, done, model))
     return {name: value.clone() for name, value in average.shadow.items()}
 
 
@@ -156,12 +158,13 @@ def lean(model: nn.Module) -> nn.Module:
 
     for module in model.modules():
         if isinstance(module, SameConv) and module.stride == (1, 1) and module.kernel_size[0] % 2:
-            module.forward = _same_by_kernel(module)  # type: ignore[method-assign]
+            module.forward = _same_by_kernel(module)  # type: ignore[method-assign, assignment]
         elif isinstance(module, (nn.ReLU6, nn.Hardswish)):
             module.inplace = True
         elif isinstance(module, nn.Dropout2d):
             module.p = 0.0
-    return model.to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def _same_by_kernel(module: nn.Conv2d) -> Callable[[Tensor], Tensor]:
@@ -174,7 +177,7 @@ class _progress:
 
     def __init__(self, title: str, steps: int, start: int) -> None:
         self.title, self.steps, self.start = title, steps, start
-        self.bar = None
+        self.bar: Any = None
 
     def __enter__(self) -> Callable[[float], None]:
         if not sys.stderr.isatty():

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from tinyclap_edge.data.sounds.attributes import QUERIES
-from tinyclap_edge.data.sounds.captions import name_prompts
 from tinyclap_edge.data.sounds.folds import FOLDS
 from tinyclap_edge.evaluate import zeroshot
 from tinyclap_edge.evaluate.attributes import attribute_accuracy
 from tinyclap_edge.evaluate.retrieval import retrieval_r1
 from tinyclap_edge.evaluate.sets import EvaluationSet
 from tinyclap_edge.evaluate.shifts import SHIFTS
-from tinyclap_edge.evaluate.zeroshot import Texts, by_family, top1, unit
+from tinyclap_edge.evaluate.zeroshot import PROTOCOLS, Texts, by_family, prompts_of, top1, unit
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
@@ -29,7 +28,7 @@ def evaluation_texts() -> list[str]:
     texts = {q for values in QUERIES.values() for queries in values.values() for q in queries}
     for names in FOLDS.values():
         for name in names:
-            texts |= {*name_prompts(name), *name_prompts(name, described=True)}
+            texts |= {prompt for how in PROTOCOLS for prompt in prompts_of(name, how)}
     return sorted(texts)
 
 
@@ -69,10 +68,10 @@ def examine(
         return audio
 
     fresh = sets["fresh"]
-    audio = zero_shot("fresh", ("ensemble", "single"))
+    audio = zero_shot("fresh", ("ensemble", "single", "reworded"))
     held_out = [n for n in ("related", "random-a", "random-b") if n in sets]
     for name in held_out if full else held_out[:1]:
-        unseen = zero_shot(name, ("ensemble", "single", "described", "described-ensemble"))
+        unseen = zero_shot(name, PROTOCOLS)
         chosen = sets[name]
         result[name]["by family, described"] = by_family(
             unseen, chosen.labels, class_matrix(chosen.names, texts, "described"), chosen.names
@@ -93,12 +92,13 @@ def examine(
             second = embed(sets["second"].features)
             names = sets["second"].names
             labels = np.array([fresh.names.index(n) for n in names])[sets["second"].labels]
-            own = class_matrix(names, texts, "ensemble")
-            every = class_matrix(fresh.names, texts, "ensemble")  # among all seen names, not only those with a second
             result["second"] = {
-                "ensemble": top1(second, labels, every).to_dict(),
-                "among themselves": top1(second, sets["second"].labels, own).to_dict(),
+                "among themselves": top1(
+                    second, sets["second"].labels, class_matrix(names, texts, "ensemble")
+                ).to_dict()
             }
+            for how in ("ensemble", "reworded"):  # among all seen names, not only those with a second generator
+                result["second"][how] = top1(second, labels, class_matrix(fresh.names, texts, how)).to_dict()
     shifts = [s.name for s in SHIFTS] if full else ["white noise 0 dB"]
     every = class_matrix(fresh.names, texts, "ensemble")
     result["shifts"] = {

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,8 +110,8 @@ def build_sets(
     return sets
 
 
-def _pack(sets: dict[str, EvaluationSet]) -> dict[str, np.ndarray]:
-    packed = {}
+def _pack(sets: dict[str, EvaluationSet]) -> dict[str, Any]:
+    packed: dict[str, Any] = {}
     for name, s in sets.items():
         packed |= {f"{name}/features": s.features, f"{name}/labels": s.labels, f"{name}/values": s.values}
         packed[f"{name}/names"] = np.array(s.names)

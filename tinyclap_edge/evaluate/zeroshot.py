@@ -1,4 +1,9 @@
-"""Zero-shot top-1: name a sound by the nearest text, with prompts that no training caption contains."""
+"""Zero-shot top-1: name a sound by the nearest text, with prompts that no training caption contains.
+
+`ensemble` and `single` follow the usual protocol of CLAP papers, and what a user does: the class name in templates, here
+ones that training never used. `reworded` is harder: other words for the thing altogether ("steady wet weather"), so it
+examines the text side as much as the audio side.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinyclap_edge.data.sounds.captions import name_prompts
+from tinyclap_edge.data.sounds.captions import name_prompts, reworded_prompts
 from tinyclap_edge.evaluate.intervals import Share, share
 
 Texts = dict[str, np.ndarray]  # text -> (dim,) vector of the shared space
+PROTOCOLS = ("ensemble", "single", "reworded", "described", "described-ensemble")
+
+
+def prompts_of(name: str, how: str) -> tuple[str, ...]:
+    """The texts that stand for a family under a protocol of PROTOCOLS."""
+    if how == "reworded":
+        return reworded_prompts(name)
+    prompts = name_prompts(name, described=how.startswith("described"))
+    return prompts if how.endswith("ensemble") else prompts[:1]
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -19,14 +33,9 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 
 def class_matrix(names: Sequence[str], texts: Texts, how: str) -> np.ndarray:
-    """(names, dim) unit vectors. how: 'ensemble' (mean of the prompts), 'single' (the first), 'described' (the first
-    prompt with the family's acoustics), 'described-ensemble'."""
-    rows = []
-    for name in names:
-        prompts = name_prompts(name, described=how.startswith("described"))
-        chosen = prompts if how.endswith("ensemble") else prompts[:1]
-        rows.append(unit(np.stack([texts[p] for p in chosen])).mean(0))
-    return unit(np.stack(rows))
+    """(names, dim) unit vectors. how: 'ensemble' (mean of the unseen templates), 'single' (the first), 'described' (the
+    first with the family's acoustics), 'described-ensemble', 'reworded' (mean of paraphrases without the name)."""
+    return unit(np.stack([unit(np.stack([texts[p] for p in prompts_of(name, how)])).mean(0) for name in names]))
 
 
 def predictions(audio: np.ndarray, classes: np.ndarray) -> np.ndarray:

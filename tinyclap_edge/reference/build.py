@@ -138,7 +138,11 @@ def stage_teacher(config: BuildConfig, work: Path, clips: dict, vectors: dict, d
         log,
         device,
     )
-    save_teacher(work / "teacher.safetensors", teacher, {"frontend": spec.to_dict(), "steps": config.teacher_steps})
+    save_teacher(
+        work / "teacher.safetensors",
+        teacher,
+        {"frontend": spec.to_dict(), "steps": sum(c.steps for c in config.teacher_cycles)},
+    )
 
 
 def stage_embed(config: BuildConfig, work: Path, clips: dict, vectors: dict, device: str, log: BuildLog) -> None:

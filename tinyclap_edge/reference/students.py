@@ -82,7 +82,7 @@ class _Order:
         self.epoch, self.permutation = -1, np.zeros(0, np.int64)
 
     def batch(self, step: int, size: int) -> np.ndarray:
-        out = []
+        out: list[int] = []
         at = step * size
         while len(out) < size:
             epoch, offset = divmod(at + len(out), self.count)

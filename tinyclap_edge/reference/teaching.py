@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from tinyclap_edge.data.sounds.folds import SEEN, VALIDATION
 from tinyclap_edge.distill.augment import NoiseShapes, augment, mix_powers
 from tinyclap_edge.distill.checkpoint import load_checkpoint, save_checkpoint
 from tinyclap_edge.distill.loop import TrainConfig, train
-from tinyclap_edge.distill.losses import soft_contrastive_loss
+from tinyclap_edge.distill.losses import cosine_distillation_loss, soft_contrastive_loss
 from tinyclap_edge.evaluate.zeroshot import class_matrix, top1
 from tinyclap_edge.reference.config import BuildConfig
 from tinyclap_edge.reference.data import NOISE_LEVEL_DB, Clips
-from tinyclap_edge.teachers.reference import ReferenceTeacher, normalise
+from tinyclap_edge.teachers.reference import DIM, ReferenceTeacher, normalise
 
 Log = Callable[[str], None]
 _ENOUGH_SEEN = 0.975
@@ -65,6 +66,15 @@ def gather_captions(descriptions: Sequence[tuple[Description, ...]]) -> Captions
     return Captions(choices, groups, fits)
 
 
+def caption_centres(captions: Captions, text_vectors: np.ndarray) -> np.ndarray:
+    """(groups, 384) float32: the mean of what is true of each group, names before descriptions before attributes."""
+    rows = []
+    for choice in captions.choices:
+        sorts = ((0.5, choice.name), (0.3, choice.described), (0.2, choice.attributes))
+        rows.append(sum(weight * text_vectors[ids].mean(0) for weight, ids in sorts if ids.size))
+    return np.stack(rows).astype(np.float32)
+
+
 def features_of(clips: Clips | np.ndarray, picks: np.ndarray) -> torch.Tensor:
     """(batch, frames, mels) float32 dB."""
     features = clips.features if isinstance(clips, Clips) else clips
@@ -88,24 +98,16 @@ def train_teacher(
     Returns the averaged weights of the step with the best validation families among those that know the seen ones.
     """
     torch.manual_seed(config.seed)
-    teacher = ReferenceTeacher().to(device).to(memory_format=torch.channels_last)
+    teacher = ReferenceTeacher().to(device)
+    teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     captions = gather_captions(clips.descriptions)
     texts = torch.from_numpy(text_vectors).to(device)
     noise = NoiseShapes(torch.from_numpy(shapes).to(device), NOISE_LEVEL_DB)
     levels = torch.from_numpy(clips.level_db)
-    training = TrainConfig(
-        steps=config.teacher_steps,
-        learning_rate=config.teacher_rate,
-        batch=config.teacher_batch,
-        ema=0.99,
-        seed=config.seed % 1000,
-        checkpoint_every=config.teacher_checks,
-        log_every=50,
-        weight_decay=1e-2,
-    )
+    centres = torch.from_numpy(caption_centres(captions, text_vectors)).to(device)
 
-    def loss(step: int, generator: torch.Generator) -> torch.Tensor:
-        rng = np.random.default_rng([config.seed, 2, step])
+    def loss(number: int, step: int, generator: torch.Generator) -> torch.Tensor:
+        rng = np.random.default_rng([config.seed, 2 + 100 * number, step])
         picks = rng.integers(0, len(clips), config.teacher_batch)
         db = features_of(clips, picks).to(device)
         mixed = max(1, int(config.mix_share * len(picks)))
@@ -114,13 +116,22 @@ def train_teacher(
         gain = levels[picks[:mixed]] - levels[others] - below
         db[:mixed] = mix_powers(db[:mixed], features_of(clips, others).to(device), gain.to(device))
         db = augment(db, levels[picks], noise, config.teacher_augment, generator)
-        drawn = captions.draw(picks, rng, config.caption_weights)
+        cycle = config.teacher_cycles[number]
+        drawn = captions.draw(picks, rng, cycle.caption_weights)
         fits = torch.from_numpy(captions.truth(picks, drawn)).to(device)
         raw = texts[torch.from_numpy(drawn).to(device)]
-        x = normalise(db).contiguous(memory_format=torch.channels_last)
-        return soft_contrastive_loss(
-            teacher(x), teacher.project_text(raw), teacher.scale, fits, raw @ raw.T, config.soft_share
+        disturbed = raw
+        if cycle.text_noise:
+            disturbed = raw + cycle.text_noise / DIM**0.5 * torch.randn(raw.shape, generator=generator).to(device)
+        audio = teacher(normalise(db).contiguous(memory_format=torch.channels_last))
+        scale = teacher.scale.clamp(max=cycle.top_scale)
+        value = soft_contrastive_loss(
+            audio, teacher.project_text(disturbed), scale, fits, raw @ raw.T, config.soft_share
         )
+        if cycle.pull:
+            middle = teacher.project_text(centres[torch.from_numpy(captions.groups[picks, 0]).long().to(device)])
+            value = value + cycle.pull * cosine_distillation_loss(audio, middle)
+        return value
 
     best_path = work / "teacher-best.pt"
     best = load_checkpoint(best_path) or {"score": -1.0}
@@ -136,20 +147,31 @@ def train_teacher(
         log(f"teacher: step {step} seen {seen:.3f}, validation families {described:.3f}, probability {soft:.3f}{mark}")
 
     own = [p for n, p in teacher.named_parameters() if n != "text_projection"]
-    groups = [
-        {"params": own},
-        {"params": [teacher.text_projection], "lr_factor": config.text_rate_factor, "weight_decay": 0.0},
-    ]
-    train(
-        teacher,
-        loss,
-        training,
-        checkpoint=work / "teacher-run.pt",
-        groups=groups,
-        log=log,
-        title="teacher",
-        at_step=look,
-    )
+    for number, cycle in enumerate(config.teacher_cycles):
+        groups = [
+            {"params": own},
+            {"params": [teacher.text_projection], "lr_factor": config.text_rate_factor, "weight_decay": 0.0},
+        ]
+        weights = train(
+            teacher,
+            partial(loss, number),
+            TrainConfig(
+                steps=cycle.steps,
+                learning_rate=cycle.learning_rate,
+                batch=config.teacher_batch,
+                ema=0.99,
+                seed=config.seed % 1000 + number,
+                checkpoint_every=config.teacher_checks,
+                log_every=50,
+                weight_decay=1e-2,
+            ),
+            checkpoint=work / ("teacher-run.pt" if number == 0 else f"teacher-run-{number}.pt"),
+            groups=groups,
+            log=log,
+            title=f"teacher, cycle {number + 1}",
+            at_step=look,
+        )
+        teacher.load_state_dict(weights)
     chosen = load_checkpoint(best_path)
     assert chosen is not None
     teacher.load_state_dict(chosen["model"])

@@ -109,7 +109,8 @@ def save_teacher(path: Path, teacher: ReferenceTeacher, card: dict) -> None:
         if name.endswith("num_batches_tracked"):
             continue
         exact = name.endswith(("running_var", "running_mean", "log_scale", "text_projection"))
-        arrays[name] = value.detach().cpu().numpy().astype(np.float32 if exact else np.float16)
+        array = value.detach().cpu().numpy().astype(np.float32 if exact else np.float16)
+        arrays[name] = np.ascontiguousarray(array)  # safetensors writes the buffer whatever its strides say
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(save(arrays, {"about": json.dumps({"format": FORMAT, "card": card}, sort_keys=True)}))
