@@ -46,6 +46,10 @@ def speech(rng: Generator, rate: int, seconds: float) -> Sound:
             begin, length = int(at * rate), int(rng.uniform(0.04, 0.11) * rate)
             piece = hiss[:length] * np.hanning(length)
             dsp.place(x, piece.astype(np.float32), begin - length // 2, rng.uniform(0.3, 0.9))
+    if not x.any():  # a short clip of pauses alone: say its first syllable
+        length = int(0.8 / syllables * rate)
+        dsp.place(rhythm, np.hanning(length).astype(np.float32) ** 0.5, int(starts[0] * rate))
+        x = (voiced / (voiced.std() + 1e-9) * rhythm).astype(np.float32)
     return Sound(x, Traits("vocal", "repeating", pitch, syllables))
 
 
