@@ -17,7 +17,7 @@ HOW = {
     "ensemble": "by name, prompt ensemble",
     "single": "by name, one prompt",
     "described": "described, one prompt",
-    "described-ensemble": "described, prompt ensemble",
+    "described-ensemble": "described, four ways",
 }
 # How many answers each attribute query chooses between (data/sounds/attributes.py QUERIES, which needs SciPy to import).
 ATTRIBUTE_ANSWERS = {"distance": 2, "rate": 2, "pitch": 2, "texture": 5, "pattern": 3}
@@ -159,7 +159,7 @@ def _by_family(e: Examined) -> Table | None:
     if not rows:
         return None
     note = "Seen families by name, the others by described prompts among their own fold."
-    columns = ["family", "fold", *(Cell(form, tag=MEASURED) for form in e.forms)]
+    columns: list[str | Cell] = ["family", "fold", *(Cell(form, tag=MEASURED) for form in e.forms)]
     return table("Accuracy by family", columns, rows, note, (0, 1), folded=True)
 
 
@@ -171,7 +171,7 @@ def curve(card: Mapping[str, Any], chosen: int | None) -> Table | None:
     for r, point in sorted(card["curve"].items(), key=lambda item: int(item[0])):
         mark = f"{r} (chosen)" if int(r) == chosen else r
         rows.append([mark, *(percent(point.get(how)) for how in ("rotate", "prune", "random")), f"{point['n']:,}"])
-    columns = ("dimensions", *(Cell(how, tag=MEASURED) for how in ("rotate", "prune", "random")), "n")
+    columns: list[str | Cell] = ["dimensions", *(Cell(how, tag=MEASURED) for how in ("rotate", "prune", "random")), "n"]
     note = (
         "Float student, seen families, prompt ensemble. Rotate: the first principal directions. Prune: the entries of "
         "largest mean magnitude (tinyCLAP). Random: the mean of five draws of entries."

@@ -7,7 +7,7 @@ import re
 from tinyclap_edge.report.tables import Cell, Table
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&#~$])")
-_LINK = re.compile(r"(?i)\b(https?|ftp|www)(?=[:.])|@")
+_LINK = re.compile(r"(?i)\b(https?|ftp|www)(?=[:.])|(?<![a-z0-9])@|@(?=[a-z0-9-]+\.)")
 
 
 def escape(text: str) -> str:
@@ -31,7 +31,7 @@ def render(t: Table, level: int = 3) -> str:
 def _cell(cell: Cell) -> str:
     parts = [escape(cell.text)]
     if cell.detail:
-        parts.append(escape(cell.detail))
+        parts.append(f"({escape(cell.detail)})")
     if cell.tag:
         parts.append(f"`{cell.tag}`")
     return " ".join(part for part in parts if part)

@@ -67,7 +67,9 @@ def arena_over_time(manifest: Mapping[str, Any]) -> str:
         drawing.line(left, y, WIDTH - 6, y, "grid")
         drawing.text(left - 8, y + 4, f"{value:g} KB", "small", "end")
     for t in tensors:
-        x, wide = left + (t["first"] - first) * step, (t["last"] - t["first"] + 1) * step
+        taken = [o["first"] for o in tensors if o["storage"] == t["storage"] and o["first"] > t["first"]]
+        end = min([t["last"] + 1, *taken])  # what works in place takes its input's box over
+        x, wide = left + (t["first"] - first) * step, (end - t["first"]) * step
         tall = t["size"] * scale
         y = height - bottom - (t["offset"] + t["size"]) * scale
         css = "c5" if t["role"] == "input" else KINDS.get(kinds.get(t["name"], ""), OTHER)[0]

@@ -19,6 +19,12 @@ TAGS: dict[str, str] = {
     CALCULATED: "follows from the exported files without running anything",
 }
 NONE = "–"
+_PHASES = {
+    "frontend": "front end (log-mel)",
+    "encoder": "encoder",
+    "labels": "label scores",
+    "application": "application",
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,12 @@ def size(value: float | None) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """0.971 as "97.1 %"."""
-    return NONE if value is None else f"{100 * value:.{digits}f} %"
+    if value is None:
+        return NONE
+    least = 10.0**-digits
+    if 0 < 100 * value < least / 2:
+        return f"< {least:.{digits}f} %"
+    return f"{100 * value:.{digits}f} %"
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -177,15 +188,15 @@ def memory(manifest: Mapping[str, Any], bench: Mapping[str, Any] | None) -> list
     tables = [table("Memory by part", columns, rows, words=(0, 2))]
     if bench and bench.get("bytes_by_region"):
         sizes = region_sizes(manifest)
-        linked = [
+        linked: list[tuple[str | Cell, ...]] = [
             (name, number(used), percent(used / sizes[name]) if name in sizes else NONE)
             for name, used in bench["bytes_by_region"].items()
         ]
         if bench.get("stack_bytes"):
             linked.append(("stack in use (painted)", Cell(number(bench["stack_bytes"]), tag=EMULATED), ""))
-        columns = ("region", Cell("bytes", tag=CALCULATED), "of the region")
+        linked_columns = ("region", Cell("bytes", tag=CALCULATED), "of the region")
         note = "From the linked image" + (f" ({bench['toolchain']})." if bench.get("toolchain") else ".")
-        tables.append(table("Memory of the built image", columns, linked, note))
+        tables.append(table("Memory of the built image", linked_columns, linked, note))
     return tables
 
 
@@ -198,7 +209,10 @@ def instructions(manifest: Mapping[str, Any], bench: Mapping[str, Any]) -> list[
     """Instructions of one window and the time they are estimated to take."""
     counted = bench["instructions"]
     total = counted["total"]
-    rows = [(name, number(n), percent(n / total) if total else NONE) for name, n in counted.items() if name != "total"]
+    names = {name: _PHASES.get(name, name) for name in counted if name != "total"}
+    rows = [
+        (text, number(counted[name]), percent(counted[name] / total) if total else NONE) for name, text in names.items()
+    ]
     rows.append(("total", number(total), ""))
     columns = ("one window", Cell("instructions", tag=EMULATED), "share")
     note = f"Counted by {target_name(bench)}."
@@ -255,7 +269,11 @@ def listening(heard: Mapping[str, Any]) -> Table:
         best = [f"{item['label']} {item['score']:.2f}" for item in file["ranking"][:count]]
         rows.append([file["path"], f"{file['seconds']:.1f} s", *best, *[""] * (count - len(best))])
     tag = EMULATED if heard["target"] == "emulator" else MEASURED
-    columns = ["file", "length", *(Cell(f"{i + 1}.", tag=tag if i == 0 else "") for i in range(count))]
+    columns: list[str | Cell] = [
+        "file",
+        "length",
+        *(Cell(f"{i + 1}.", tag=tag if i == 0 else "") for i in range(count)),
+    ]
     note = (
         f"Scores are cosines, the mean over a file's windows. Target: {heard['target']}; {heard['windows']} windows, "
     )

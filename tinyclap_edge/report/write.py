@@ -153,7 +153,7 @@ def headline(data: Mapping[str, Any]) -> list[tables.Cell]:
     out = []
     seen = accuracy.Examined(card).at("int8", "fresh", "ensemble")
     if seen:
-        n = f"n = {seen['n']:,}, {100 * seen['low']:.1f}–{100 * seen['high']:.1f}"
+        n = f"{100 * seen['low']:.1f}–{100 * seen['high']:.1f}, n = {seen['n']:,}"
         out.append(tables.Cell("seen families, int8", f"{tables.percent(seen['value'])}|{n}", tables.MEASURED))
     estimate = bench.get("estimate")
     if estimate:
