@@ -12,6 +12,7 @@ from tinyclap_edge.report.svg import CHARACTER, Drawing, shorten, ticks
 from tinyclap_edge.report.tables import CALCULATED, EMULATED, number, percent
 
 WIDTH = 760.0
+HALF = 480.0  # of plots that stand beside each other, and stay readable on a phone
 KINDS = {  # layer kind -> colour class and what a person calls it
     "CONV_2D": ("c1", "1×1 and full convolution"),
     "DEPTHWISE_CONV_2D": ("c2", "depthwise convolution"),
@@ -63,24 +64,24 @@ _CURVES = {"rotate": ("s1", "rotate"), "prune": ("s2", "prune"), "random": ("s0"
 def size_curve(card: Mapping[str, Any], chosen: int | None) -> str:
     """Accuracy against the number of dimensions kept (logarithmic), with 95 % intervals and the chosen size marked."""
     points = sorted((int(r), p) for r, p in card["curve"].items())
-    height, left, right, top, bottom = 300.0, 54.0, 92.0, 20.0, 46.0
-    drawing = Drawing(WIDTH, height, "Accuracy against embedding size")
+    height, left, right, top, bottom = 330.0, 50.0, 84.0, 20.0, 46.0
+    drawing = Drawing(HALF, height, "Accuracy against embedding size")
     low, high = math.log2(points[0][0]), math.log2(max(points[-1][0], points[0][0] + 1))
     values = [p[how] for _, p in points for how in _CURVES if p.get(how) is not None]
     floor = max(0.0, math.floor(10 * min(values) - 0.3) / 10)
 
     def at(r: float, value: float) -> tuple[float, float]:
-        x = left + (WIDTH - left - right) * (math.log2(r) - low) / (high - low)
+        x = left + (HALF - left - right) * (math.log2(r) - low) / (high - low)
         return x, top + (height - top - bottom) * (1 - (value - floor) / (1 - floor or 1))
 
     for value in ticks(floor, 1.0):
         y = at(points[0][0], value)[1]
-        drawing.line(left, y, WIDTH - right, y, "grid")
+        drawing.line(left, y, HALF - right, y, "grid")
         drawing.text(left - 8, y + 4, f"{100 * value:g} %", "small", "end")
     for r, _ in points:
         x = at(r, floor)[0]
         drawing.text(x, height - bottom + 18, str(r), "small strong" if r == chosen else "small", "middle")
-    drawing.text((left + WIDTH - right) / 2, height - 8, "dimensions of the embedding", "small", "middle")
+    drawing.text((left + HALF - right) / 2, height - 8, "dimensions of the embedding", "small", "middle")
     if chosen is not None and points[0][0] <= chosen <= points[-1][0]:
         x = at(chosen, floor)[0]
         drawing.line(x, top - 4, x, height - bottom, "mark")
@@ -101,8 +102,8 @@ def size_curve(card: Mapping[str, Any], chosen: int | None) -> str:
     y = -math.inf
     for end, title, css in sorted(ends):
         y = max(end, y + 16)
-        drawing.dot(WIDTH - right + 14, y, 4, f"dot {css}")
-        drawing.text(WIDTH - right + 23, y + 4, title, "small strong")
+        drawing.dot(HALF - right + 14, y, 4, f"dot {css}")
+        drawing.text(HALF - right + 23, y + 4, title, "small strong")
     return drawing.render()
 
 
@@ -130,19 +131,21 @@ def _main(x: Line) -> bool:
 
 def _title(x: Line) -> str:
     if x.path[0] in HELD_OUT:
-        return f"{HELD_OUT[x.path[0]]}, {'described' if x.path[-1] == 'described' else 'by name'}"
+        return (
+            f"{HELD_OUT[x.path[0]].removeprefix('random ')}, {'described' if x.path[-1] == 'described' else 'by name'}"
+        )
     short = {"fresh": "seen", "second": "second generators"}[x.path[0]]
     if "retrieval" in x.path:
-        return "retrieval, " + x.path[-1].replace("_", " ")
+        return x.path[-1].replace("_", " ") + ", R@1"
     return f"{short}, one prompt" if x.path[-1] == "single" else short
 
 
 def _dots(e: Examined, rows: Sequence[tuple[str, Line]], title: str) -> str:
-    row, top, left, right = 30.0, 34.0, 176.0, 70.0
+    row, top, left, right = 30.0, 34.0, 160.0, 62.0
     foot = top + row * len(rows)
-    drawing = Drawing(WIDTH, foot + 26, title)
+    drawing = Drawing(HALF, foot + 26, title)
     forms = [form for form in e.forms if form in _MARKS]
-    x = left
+    x = 24.0
     for form in forms:
         drawing.dot(x + 5, 11, 4.5, f"dot {_MARKS[form][0]}")
         drawing.text(x + 15, 15, form, "small")
@@ -152,7 +155,7 @@ def _dots(e: Examined, rows: Sequence[tuple[str, Line]], title: str) -> str:
         drawing.text(x + 13, 15, "chance", "small")
 
     def at(value: float) -> float:
-        return left + (WIDTH - left - right) * value
+        return left + (HALF - left - right) * value
 
     for value in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
         drawing.line(at(value), top - 4, at(value), foot, "grid")
@@ -174,5 +177,5 @@ def _dots(e: Examined, rows: Sequence[tuple[str, Line]], title: str) -> str:
             drawing.dot(at(share["value"]), offset, radius, f"dot {css}", tip)
         last = e.at("int8", *line.path) or e.at(forms[-1], *line.path)
         if last:
-            drawing.text(WIDTH - right + 14, y + 4, percent(last["value"]), "label strong")
+            drawing.text(HALF - right + 14, y + 4, percent(last["value"]), "label strong")
     return drawing.render()

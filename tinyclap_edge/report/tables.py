@@ -173,7 +173,7 @@ def drift(steps: Sequence[Mapping[str, Any]]) -> Table:
             NONE if s["mean"] is None else f"{s['mean']:.5f}",
             NONE if s["worst"] is None else f"{s['worst']:.5f}",
             number(s["n"]),
-            "same bytes" if s.get("identical_bytes") else "",
+            Cell("same bytes", tag=EMULATED if "emulator" in s["target"] else "") if s.get("identical_bytes") else "",
         )
         for s in steps
     ]

@@ -32,6 +32,7 @@ class Section:
     text: tuple[str, ...] = ()
     pictures: tuple[tuple[str, str, str], ...] = ()
     tables: tuple[tables.Table, ...] = ()
+    pairs: tuple[tuple[str, str, str], ...] = ()  # as pictures, but two a row where there is room
     gallery: tuple[tuple[str, str, str], ...] = ()  # examples, two a row: (file, best label, <svg>)
 
 
@@ -133,7 +134,13 @@ def _accuracy(card: Mapping[str, Any], manifest: Mapping[str, Any], bench: Mappi
             "Emulated equals int8 because the bytes are equal: the emulated board gave the integer reference's "
             f"embeddings and scores on {bench['parity']['windows'] if bench else 0} windows."
         )
-    pictures = [("What it recognises", plots.accuracies(e), "Bars are 95 % intervals; figures on the right are int8.")]
+    pictures = [
+        (
+            "What it recognises",
+            plots.accuracies(e),
+            "Bars are 95 % intervals; figures on the right are int8. Fold A and B: random unseen families.",
+        )
+    ]
     if "Shifts" in accuracy.lines(e):
         pictures.append(
             ("What distortion does", plots.shifts(e), "Seen families by name, distorted before the front end.")
@@ -143,7 +150,7 @@ def _accuracy(card: Mapping[str, Any], manifest: Mapping[str, Any], bench: Mappi
     if curve:
         pictures.append(("Accuracy against embedding size", plots.size_curve(card, encoder["r"]), curve.note))
         found.insert(-1 if found and found[-1].folded else len(found), curve)
-    return Section("Accuracy", tuple(text), tuple(pictures), tuple(found))
+    return Section("Accuracy", tuple(text), tables=tuple(found), pairs=tuple(pictures))
 
 
 def headline(data: Mapping[str, Any]) -> list[tables.Cell]:
