@@ -226,3 +226,16 @@ def test_rendering_in_parallel_gives_the_same_clips_in_order_and_reports_progres
 def test_an_unknown_source_is_refused(source):
     with pytest.raises(ValueError, match="unknown source"):
         make_clip(source, 0)
+
+
+@pytest.mark.parametrize("name", ["mosquito", "dog barking", "church bell"])
+def test_the_table_of_typical_attributes_is_what_the_generators_do(name: str) -> None:
+    from tinyclap_edge.data.sounds.typical import measure, typical_values
+
+    assert typical_values(name) == measure(name)
+
+
+def test_every_family_has_typical_attributes() -> None:
+    from tinyclap_edge.data.sounds.typical import typical_values
+
+    assert all("texture" in typical_values(name) for name in FAMILIES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +123,32 @@ def test_the_firmware_in_unicorn_gives_the_bytes_of_the_integer_reference(
 ) -> None:
     result = run_windows(emulator_target(find_board(name)), image(case, name, tmp_path), case.pcm, SPEC)
     check(case, result)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("lib/encoder/tce_encoder_weights.c", r"(_weights\[\d+\] = \{\s*)(-?\d+)", lambda n: ~n),
+        ("src/tce_config.h", r"(TCE_INPUT_ZERO_POINT \()(-?\d+)", lambda n: n + 1 if n < 127 else n - 1),
+    ],
+    ids=["one byte of one weight", "one step of the input's zero point"],
+)
+def test_one_wrong_byte_in_the_image_is_seen(
+    case: Case, file: str, before: str, after: Callable[[int], int], tmp_path: Path
+) -> None:
+    """The negative control of the tests above: the same comparison, and it fails.
+
+    A weight's lowest bit would be too little to ask: the int8 layers behind the first may round it away.
+    """
+    board, project = find_board("stm32f4"), tmp_path / "project"
+    write_project(project, board, case.parts, case.config)
+    text = (project / file).read_text()
+    wrong, count = re.subn(before, lambda found: f"{found[1]}{after(int(found[2]))}", text, count=1)
+    assert count == 1 and wrong != text
+    (project / file).write_text(wrong)
+    result = run_windows(emulator_target(board, count=False), compile_project(project, board), case.pcm, SPEC)
+    with pytest.raises(AssertionError):
+        check(case, result)
 
 
 @pytest.mark.qemu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -62,11 +63,17 @@ def build(
 ) -> BuildResult:
     """Builds the project. `on_line` gets what the build says, without PlatformIO's own chatter unless `verbose`.
 
-    Errors: ToolMissing (compiler, PlatformIO), DoesNotFit (region and bytes), BuildFailed (the compiler's words),
-    UsageError (no project).
+    Errors: ToolMissing (compiler, PlatformIO, or the registry platform of a board of tier C, which is never fetched from
+    here), DoesNotFit (region and bytes), BuildFailed (the compiler's words), UsageError (no project).
     """
     project = Path(project_dir).resolve()
-    name = read_project(project)["environment"]
+    record = read_project(project)
+    name = record["environment"]
+    if record.get("registry"):
+        raise ToolMissing(
+            f"{name} is built by PlatformIO's registry platform {record['registry']}, which needs a network",
+            f"pio run -d {shlex.quote(str(project_dir))}",
+        )
     board = _board(project, name)
     check_installed()
     chosen = _check_toolchain(board, toolchain)

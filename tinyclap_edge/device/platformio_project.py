@@ -7,6 +7,8 @@ src/                     main.c, tce_config.h (identities and constants), tce_la
 lib/{app,port,encoder,frontend,labels}/
 toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
 project.json             what it was written from, for `build` and `bench`
+
+A board of tier C gets the same src/ and lib/, and otherwise what registry_project.py says.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from tinyclap_edge.boards import Board
 from tinyclap_edge.device.cpu import cpu_flags
 from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, linker_script, plan_memory
 from tinyclap_edge.device.platformio_core import PLATFORM_NAME, TOOLBOX, fill_toolbox
+from tinyclap_edge.device.registry_project import built_by_registry, registry_files
 from tinyclap_edge.device.toolchain import GCC_PACKAGES
 from tinyclap_edge.errors import TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -89,21 +92,26 @@ def write_project(
 ) -> Project:
     """Writes the project into `out_dir`; an earlier project there is replaced, any other content is left alone (UsageError).
 
-    toolchain: "zig" or "gcc"; without it zig is used where it is installed, else gcc.
-    DoesNotFit names region and bytes before anything is written; Xtensa boards are a UsageError (see cpu.py).
+    toolchain: "zig" or "gcc"; without it zig is used where it is installed, else gcc. A board of tier C takes none.
+    DoesNotFit names region and bytes before anything is written.
     """
     out = Path(out_dir)
     plan = plan_memory(
         board, parts.arena_bytes, config.stack_bytes, code_bytes=parts.const_bytes + len(parts.label_pack)
     )
-    description = board_description(board, plan, toolchain)
+    if built_by_registry(board):
+        if toolchain:
+            raise UsageError(f"{board.name} is compiled by {board.platformio.platform}, not by {toolchain}")
+        files = registry_files(board, config.stack_bytes)
+    else:
+        files = _bare_files(board, plan, toolchain)
     if out.exists() and not (out / PROJECT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is no firmware project", "choose another directory, or empty this one")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".tce-project-", dir=out.parent) as work:
             staging = Path(work) / "project"
-            _write_all(staging, board, parts, config, plan, description)
+            _write_all(staging, board, parts, config, plan, files)
             if out.exists():
                 out.rename(Path(work) / "old")
             staging.rename(out)
@@ -167,37 +175,49 @@ def board_description(board: Board, plan: MemoryPlan, toolchain: str | None = No
     }
 
 
+def _bare_files(board: Board, plan: MemoryPlan, toolchain: str | None) -> dict[str, str]:
+    """Path in the project -> text, for a board that the bare platform builds."""
+    return {
+        "platformio.ini": _ini(board),
+        f"boards/{board.name}.json": json.dumps(board_description(board, plan, toolchain), indent=2) + "\n",
+        f"linker/{board.name}.ld": linker_script(plan),
+        ".gitignore": f".pio/\n__pycache__/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n",
+    }
+
+
 def _write_all(
     root: Path,
     board: Board,
     parts: FirmwareParts,
     config: FirmwareConfig,
     plan: MemoryPlan,
-    description: dict[str, Any],
+    files: dict[str, str],
 ) -> None:
     firmware = firmware_dir()
-    for folder in ("boards", "linker", "src", "lib"):
+    for folder in ("src", "lib"):
         (root / folder).mkdir(parents=True)
-    _text(root / "boards" / f"{board.name}.json", json.dumps(description, indent=2) + "\n")
-    _text(root / "linker" / f"{board.name}.ld", linker_script(plan))
-    _text(root / "platformio.ini", _ini(board))
-    _text(root / ".gitignore", f".pio/\n__pycache__/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n")
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        _text(root / name, text)
     _text(root / "src" / "tce_config.h", config_header(board, config))
     _text(root / "src" / "tce_label_pack.c", label_pack_source(parts.label_pack))
     shutil.copyfile(firmware / "app" / "main.c", root / "src" / "main.c")
     _library(root, "app", firmware / "app", skip=("main.c",))
     ports = firmware / "ports"
-    _library(root, "port", ports / "semihost", ports / "freestanding", ports)
+    registry = built_by_registry(board)
+    _library(root, "port", *(() if registry else (ports / "semihost", ports / "freestanding")), ports)
     _library(root, "frontend", parts.frontend_dir)
     _library(root, "labels", parts.labels_dir or firmware / "labels")
     shutil.copytree(parts.encoder_dir, root / "lib" / "encoder")
     if not (root / "lib" / "encoder" / "library.json").is_file():
         _library_manifest(root, "encoder")
-    fill_toolbox(root / TOOLBOX)
+    if not registry:
+        fill_toolbox(root / TOOLBOX)
     record = {
         "schema_version": SCHEMA_VERSION,
         "board": board.name,
         "environment": board.name,
+        "registry": board.platformio.platform if registry else None,
         "config": asdict(config),
         "arena_bytes": parts.arena_bytes,
         "const_bytes": parts.const_bytes,

@@ -26,9 +26,9 @@ Embed = Callable[[np.ndarray], np.ndarray]
 def evaluation_texts() -> list[str]:
     """Every text that an examination needs, sorted."""
     texts = {q for values in QUERIES.values() for queries in values.values() for q in queries}
-    for names in FOLDS.values():
-        for name in names:
-            texts |= {prompt for how in PROTOCOLS for prompt in prompts_of(name, how)}
+    for fold, names in FOLDS.items():
+        hows = [how for how in PROTOCOLS if fold != "seen" or how != "described-ensemble"]  # only unseen ones need it
+        texts |= {prompt for name in names for how in hows for prompt in prompts_of(name, how)}
     return sorted(texts)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinyclap_edge.data.sounds.captions import name_prompts, reworded_prompts
+from tinyclap_edge.data.sounds.captions import described_prompts, name_prompts, reworded_prompts
 from tinyclap_edge.evaluate.intervals import Share, share
 
 Texts = dict[str, np.ndarray]  # text -> (dim,) vector of the shared space
@@ -22,7 +22,9 @@ def prompts_of(name: str, how: str) -> tuple[str, ...]:
     """The texts that stand for a family under a protocol of PROTOCOLS."""
     if how == "reworded":
         return reworded_prompts(name)
-    prompts = name_prompts(name, described=how.startswith("described"))
+    if how == "described-ensemble":
+        return described_prompts(name)
+    prompts = name_prompts(name, described=how == "described")
     return prompts if how.endswith("ensemble") else prompts[:1]
 
 
@@ -34,7 +36,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 def class_matrix(names: Sequence[str], texts: Texts, how: str) -> np.ndarray:
     """(names, dim) unit vectors. how: 'ensemble' (mean of the unseen templates), 'single' (the first), 'described' (the
-    first with the family's acoustics), 'described-ensemble', 'reworded' (mean of paraphrases without the name)."""
+    first with the family's acoustics), 'described-ensemble' (mean of four descriptions), 'reworded' (mean of paraphrases)."""
     return unit(np.stack([unit(np.stack([texts[p] for p in prompts_of(name, how)])).mean(0) for name in names]))
 
 

@@ -1,6 +1,6 @@
 """Training captions: by name, by name with acoustics, and by attributes alone; a finite table that is embedded once.
 
-Texts that examine a model (Family.prompts, attributes.QUERIES) are never in the table, nor is anything about a family
+Texts that examine a model (name_prompts, Family.prompts, attributes.QUERIES) are never in the table, nor is anything about a family
 outside folds.SEEN. A caption is referred to by its index in `all_training_texts()`.
 """
 
@@ -18,8 +18,10 @@ from .composition import KINDS
 from .composition_words import describe_kind
 from .folds import SEEN
 from .registry import FAMILIES, Traits
+from .typical import typical_values
 
 _NAME_TEMPLATES = ("{}", "the sound of {}", "a recording of {}", "{} can be heard", "this is {}")
+_TEST_TEMPLATES = ("the noise of {}", "an audio clip of {}", "somebody can hear {} here")
 _WORD_TEMPLATES = ("{}", "we hear {}")
 _NAMED_ATTRIBUTES = ("distance", "rate", "pitch")
 
@@ -57,7 +59,7 @@ class CaptionChoices:
 
 def test_texts() -> frozenset[str]:
     """Every text reserved for examination, lower case."""
-    prompts = {p.lower() for f in FAMILIES.values() for p in f.prompts}
+    prompts = {p.lower() for name in FAMILIES for p in (*name_prompts(name), *reworded_prompts(name))}
     return frozenset(prompts | {q.lower() for by_value in QUERIES.values() for qs in by_value.values() for q in qs})
 
 
@@ -161,6 +163,23 @@ def training_captions(description: Description, rng: np.random.Generator, count:
 
 
 def name_prompts(name: str, described: bool = False) -> tuple[str, ...]:
-    """The examination prompts of a family; described: each with the family's acoustics ("an owl: soft low calls")."""
-    family = FAMILIES[name]
-    return tuple(f"{p}: {family.acoustics}" for p in family.prompts) if described else family.prompts
+    """The examination prompts of a family: its name in sentences that no caption uses.
+
+    described: each with the family's acoustics ("an audio clip of owl hooting: soft low calls").
+    """
+    prompts = tuple(t.format(name) for t in _TEST_TEMPLATES)
+    return tuple(f"{p}: {FAMILIES[name].acoustics}" for p in prompts) if described else prompts
+
+
+def described_prompts(name: str) -> tuple[str, ...]:
+    """A family told by how it sounds, four ways: name with acoustics, acoustics alone, typical attributes short and long.
+
+    Of the forms that no caption uses, this one was the best on the validation families; it was chosen there.
+    """
+    acoustics, values = FAMILIES[name].acoustics, typical_values(name)
+    return f"{name}: {acoustics}", acoustics, f"a {short_sentence(values)}", f"there is {long_sentence(values)}"
+
+
+def reworded_prompts(name: str) -> tuple[str, ...]:
+    """A family in other words, without its name: "a kitten calling for food". Harder than `name_prompts`."""
+    return FAMILIES[name].prompts

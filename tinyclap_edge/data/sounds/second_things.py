@@ -119,7 +119,7 @@ def car_engine(rng: np.random.Generator, rate: int, seconds: float) -> Sound:
     times = np.flatnonzero(np.diff(np.floor(np.cumsum(speed) / rate), prepend=0.0))
     out = np.zeros(samples)
     for i, at in enumerate(times):
-        _add(out, cylinders[i % 4] * rng.uniform(0.9, 1.1), at)
+        _add(out, cylinders[i % 4] * rng.uniform(0.9, 1.1), int(at))
     out += 0.04 * _band(rng.standard_normal(samples), rate, 150, 900)
     return Sound(out.astype(np.float32), Traits("buzzing", "continuous", float(firing)))
 
