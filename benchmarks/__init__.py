@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat, their results, and the tables that the pages take from them."""

@@ -1,0 +1,198 @@
+"""Tables of what the shipped models hear: procedural sounds only, every share with its 95 % interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.markdown import code, percent, share, table
+from benchmarks.store import Results
+from tinyclap_edge.evaluate.shifts import SHIFTS
+
+_FOLDS = {"related": "related", "random-a": "random a", "random-b": "random b"}
+
+
+def accuracy(results: Results) -> str:
+    """Teacher and int8 students, short enough for the README."""
+    rows = []
+    for name, form, exam, artefact in _models(results):
+        if form not in ("", "int8"):
+            continue
+        rows.append(
+            [
+                f"{name} {code(artefact[:8])}",
+                share(exam["fresh"]["ensemble"], count=False),
+                share(exam["second"]["ensemble"], count=False) if "second" in exam else "",
+                share(exam["shifts"]["white noise 0 dB"], count=False),
+                share(exam["related"]["described"], count=False),
+                " / ".join(percent(exam[fold]["described"]["value"]) for fold in ("random-a", "random-b")),
+            ]
+        )
+    _, _, exam, _ = _models(results)[0]
+    counts = ["", *(f"n = {exam[s][how]['n']}" for s, how in _present(exam)), ""]
+    counts[-1] = f"n = {exam['random-a']['described']['n']} / {exam['random-b']['described']['n']}"
+    chance = ["*chance*", *(percent(1 / _classes(exam, s)) for s, _ in _present(exam)), ""]
+    chance[-1] = " / ".join(percent(1 / _classes(exam, fold)) for fold in ("random-a", "random-b"))
+    head = ["model", "seen families, fresh sounds", "second generators", "0 dB white noise",
+            "unseen, with a seen relative", "unseen, any"]  # fmt: skip
+    return table(head, [*rows, chance, counts], right=range(1, 6))
+
+
+def accuracy_forms(results: Results) -> str:
+    """What reduction and integers cost, form by form."""
+    rows = [
+        [
+            name, form or "float", code(artefact), share(exam["fresh"]["ensemble"]), share(exam["fresh"]["single"]),
+            share(exam["second"]["ensemble"]) if "second" in exam else "",
+        ]
+        for name, form, exam, artefact in _models(results)
+    ]  # fmt: skip
+    rows += _emulated(results)
+    head = ["model", "form", "artefact", "fresh sounds, prompt ensemble", "fresh sounds, one prompt",
+            "second generators, ensemble"]  # fmt: skip
+    return table(head, rows, right=(3, 4, 5))
+
+
+def accuracy_unseen(results: Results) -> str:
+    """Families that neither teacher nor student ever met."""
+    rows = []
+    for name, form, exam, _ in _models(results):
+        if form in ("float", "reduced"):
+            continue
+        for fold, title in _FOLDS.items():
+            found = exam[fold]
+            rows.append(
+                [
+                    name, form, title, percent(1 / _classes(exam, fold)), share(found["ensemble"], False),
+                    share(found["described"], False), share(found["described-ensemble"], False),
+                    share(found["described, among all"], False), str(found["ensemble"]["n"]),
+                ]
+            )  # fmt: skip
+    head = ["model", "form", "fold", "chance", "by name", "by name with acoustics", "the same, ensemble",
+            "among the seen ones too", "n"]  # fmt: skip
+    return table(head, rows, right=(3, 4, 5, 6, 7, 8))
+
+
+def accuracy_attributes(results: Results) -> str:
+    """Questions about what a sound is like, without its name."""
+    rows = []
+    for name, form, exam, _ in _models(results):
+        if form in ("float", "reduced"):
+            continue
+        for where in ("fresh", "related"):
+            found = exam[where]["attributes"]
+            names = list(found)
+            rows.append([name, form, where, *(share(found[a]) for a in names)])
+    head = ["model", "form", "sounds", *(list(_models(results)[0][2]["fresh"]["attributes"]))]
+    width = len(head)
+    return table(head, [row + [""] * (width - len(row)) for row in rows], right=range(3, width))
+
+
+def accuracy_retrieval(results: Results) -> str:
+    """R@1 in both directions."""
+    rows = [
+        [name, form or "float", *(share(exam["fresh"]["retrieval"][d]) for d in ("text_to_audio", "audio_to_text"))]
+        for name, form, exam, _ in _models(results)
+    ]
+    return table(["model", "form", "words → sound, R@1", "sound → words, R@1"], rows, right=(2, 3))
+
+
+def accuracy_shifts(results: Results) -> str:
+    """Noise, equalisation, clipping, level, speed."""
+    shown = [m for m in _models(results) if m[1] not in ("float", "reduced")]
+    names = [s.name for s in SHIFTS if s.name in shown[0][2]["shifts"]]
+    rows = [[name, *(share(exam["shifts"][name], False) for _, _, exam, _ in shown)] for name in names]
+    head = ["distortion", *(f"{name} {form}".strip() for name, form, _, _ in shown)]
+    counts = ["n", *(str(exam["shifts"][names[0]]["n"]) for _, _, exam, _ in shown)]
+    return table(head, [*rows, counts], right=range(1, len(head)))
+
+
+def accuracy_sizes(results: Results) -> str:
+    """Zero-shot accuracy against the size of the embedding, float."""
+    rows = []
+    students = results["accuracy"]["students"]
+    for r in sorted(next(iter(students.values()))["curve"], key=int):
+        cells = [r if int(r) != next(iter(students.values()))["dim"] else f"{r} (full)"]
+        for card in students.values():
+            at = card["curve"][r]
+            cells += [percent(at[how]) for how in ("rotate", "prune", "random")]
+        rows.append(cells)
+    head = ["r", *(f"{name} {how}" for name in students for how in ("rotated", "pruned", "random"))]
+    counts = {card["curve"][r]["n"] for card in students.values() for r in card["curve"]}
+    return table(head, rows, right=range(len(head))) + f"\n\nn = {', '.join(map(str, sorted(counts)))} each; float."
+
+
+def gates(results: Results) -> str:
+    """The stated limits and what was measured."""
+    rows = [
+        [g["what"], f"{g['value']:g}", f"{g['limit']:g}", "met" if g["met"] else "**missed**"]
+        for g in results["accuracy"]["gates"]
+    ]
+    return table(["gate", "measured", "limit", ""], rows, right=(1, 2))
+
+
+def students(results: Results) -> str:
+    """What each shipped student is."""
+    rows = [
+        [
+            name, code(card["arch"]), f"{card['dim']} → {card['r']} ({card['reduction']})", code(card["encoder"]),
+            code(card["sha256"][:16]),
+        ]
+        for name, card in results["accuracy"]["students"].items()
+    ]  # fmt: skip
+    head = ["student", "architecture", "embedding", "encoder id", "SHA-256 of the file"]
+    return table(head, rows)
+
+
+def _models(results: Results) -> list[tuple[str, str, dict[str, Any], str]]:
+    """(model, form, examination, artefact's hash): the teacher first, then each student's forms."""
+    found = results["accuracy"]
+    rows = [("teacher", "", found["teacher"]["examination"], found["teacher"]["sha256"][:16])]
+    for name, card in found["students"].items():
+        for form, exam in card["examination"].items():
+            rows.append((name, form, exam, card["encoder"] if form == "int8" else card["sha256"][:16]))
+    return rows
+
+
+def _emulated(results: Results) -> list[list[str]]:
+    """A row for each int8 student whose bytes were the same in every emulated core: its accuracy is the int8 one."""
+    rows = []
+    for name, card in results["accuracy"]["students"].items():
+        runs = [
+            r
+            for r in results.get("parity", {}).get("rows", [])
+            if r["encoder"] == card["encoder"] and r["provenance"] == "emulated"
+        ]
+        if runs and all(r["identical"] for r in runs):
+            exam = card["examination"]["int8"]
+            cores = ", ".join(dict.fromkeys(r["core"] for r in runs))
+            rows.append(
+                [
+                    name, f"emulated: {cores}", code(card["encoder"]), "same bytes as int8", "same bytes as int8",
+                    "same bytes as int8" if "second" in exam else "",
+                ]
+            )  # fmt: skip
+    return rows
+
+
+def _present(exam: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("fresh", "ensemble"), ("second", "ensemble"), ("shifts", "white noise 0 dB"), ("related", "described")]
+
+
+def _classes(exam: dict[str, Any], where: str) -> int:
+    """Names to choose from; second generators and shifted sounds are named among all seen families."""
+    if where in ("fresh", "second", "shifts"):
+        return len(exam["fresh"]["by family"])
+    return len(exam[where]["by family, described"])
+
+
+TABLES = {
+    "accuracy": accuracy,
+    "accuracy-forms": accuracy_forms,
+    "accuracy-unseen": accuracy_unseen,
+    "accuracy-attributes": accuracy_attributes,
+    "accuracy-retrieval": accuracy_retrieval,
+    "accuracy-shifts": accuracy_shifts,
+    "accuracy-sizes": accuracy_sizes,
+    "gates": gates,
+    "students": students,
+}
