@@ -17,6 +17,7 @@ import yaml
 
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.resources import data_file
+from tinyclap_edge.strict_yaml import StrictReader, compose
 
 CORES = [
     "cortex-m0plus",
@@ -179,15 +180,8 @@ class Board:
 def load_boards(path: Path | str | None = None) -> dict[str, Board]:
     """Every board of a file (the package's own by default), by name."""
     path = Path(path) if path else data_file("boards.yaml")
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise UsageError(f"cannot read the board file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise UsageError(f"{path.name}{line}: not valid YAML ({getattr(error, 'problem', error)})") from error
-    reader = _Reader(path.name)
+    root = compose(path)
+    reader = _BoardReader(path.name)
     return {name: reader.board(name, node) for name, (node, _) in reader.mapping(root, "the file").items()}
 
 
@@ -201,76 +195,8 @@ def find_board(name: str, path: Path | str | None = None) -> Board:
     raise UsageError(f"unknown board {name!r}", hint)
 
 
-class _Reader:
-    """Turns YAML nodes into records, keeping the line of each for its message."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def fail(self, node: yaml.Node | None, fact: str, hint: str = "") -> UsageError:
-        line = f":{node.start_mark.line + 1}" if node is not None else ""
-        return UsageError(f"{self.file}{line}: {fact}", hint)
-
-    def mapping(self, node: yaml.Node | None, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self.fail(node, f"{what} must be a mapping of names to values")
-        result: dict[str, tuple[yaml.Node, yaml.Node]] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise self.fail(key, f"a key of {what} is not a name")
-            if key.value in result:
-                raise self.fail(key, f"{what}: {key.value!r} is given twice")
-            result[key.value] = (value, key)
-        return result
-
-    def fields(self, node: yaml.Node, what: str, names: list[str]) -> dict[str, yaml.Node]:
-        found = self.mapping(node, what)
-        for name, (_, key) in found.items():
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)
-                raise self.fail(key, f"{what}: unknown key {name!r}", hint)
-        for name in names:
-            if name not in found:
-                raise self.fail(node, f"{what}: the key {name!r} is missing")
-        return {name: value for name, (value, _) in found.items()}
-
-    def text(self, node: yaml.Node, what: str, choices: tuple[str, ...] | list[str] = ()) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            raise self.fail(node, f"{what} must be a word")
-        if choices and node.value not in choices:
-            near = difflib.get_close_matches(node.value, choices, 1)
-            hint = f"did you mean {near[0]!r}?" if near else "one of: " + ", ".join(c or "''" for c in choices)
-            raise self.fail(node, f"{what}: {node.value!r} is not known", hint)
-        return str(node.value)
-
-    def words(self, node: yaml.Node, what: str, choices: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-        if not isinstance(node, yaml.SequenceNode):
-            raise self.fail(node, f"{what} must be a list")
-        return tuple(self.text(item, what, choices) for item in node.value)
-
-    def number(self, node: yaml.Node, what: str, low: float, high: float) -> float:
-        value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.fail(node, f"{what} must be a number")
-        if not low <= value <= high:
-            raise self.fail(node, f"{what}: {value} is outside {low:g}..{high:g}")
-        return value
-
-    def integer(self, node: yaml.Node, what: str, low: int, high: int) -> int:
-        value = self.number(node, what, low, high)
-        if int(value) != value:
-            raise self.fail(node, f"{what} must be a whole number")
-        return int(value)
-
-    def size(self, node: yaml.Node, what: str) -> int:
-        match = re.fullmatch(r"(\d+)\s*(KB|MB)?", str(getattr(node, "value", "")))
-        if not match:
-            raise self.fail(node, f"{what} must be bytes, or a number with KB or MB", "write it like 512KB")
-        value = int(match[1]) << {None: 0, "KB": 10, "MB": 20}[match[2]]
-        if not 1024 <= value <= 1 << 30:
-            raise self.fail(node, f"{what}: {value} bytes is outside 1 KB..1 GB")
-        return value
+class _BoardReader(StrictReader):
+    """Turns the nodes of a board file into boards."""
 
     def region(self, node: yaml.Node, board: str) -> Region:
         f = self.fields(node, f"{board}: region", ["name", "kind", "address", "size", "use"])
