@@ -25,6 +25,7 @@ def examined(level: float) -> dict[str, Any]:
         "fresh": {
             "ensemble": entry(level, 2400),
             "single": entry(level - 0.01, 2400),
+            "reworded": entry(level - 0.3, 2400),
             "attributes": attributes,
             "retrieval": {"text_to_audio": entry(level - 0.02, 240), "audio_to_text": entry(level - 0.015, 2400)},
             "by family": {name: round(min(1.0, level + 0.02 * np.sin(i)), 4) for i, name in enumerate(SEEN)},
@@ -35,6 +36,7 @@ def examined(level: float) -> dict[str, Any]:
         value *= level
         out[name] = {
             "ensemble": entry(value - 0.1, 40 * len(families)),
+            "reworded": entry(value - 0.05, 40 * len(families)),
             "single": entry(value - 0.12, 40 * len(families)),
             "described": entry(value, 40 * len(families)),
             "described-ensemble": entry(value + 0.02, 40 * len(families)),

@@ -16,6 +16,7 @@ HELD_OUT = {"related": "related", "random-a": "random fold A", "random-b": "rand
 HOW = {
     "ensemble": "by name, prompt ensemble",
     "single": "by name, one prompt",
+    "reworded": "in other words",
     "described": "described, one prompt",
     "described-ensemble": "described, four ways",
 }
@@ -76,6 +77,7 @@ def lines(e: Examined) -> dict[str, list[Line]]:
     seen = [
         Line("fresh parameters, prompt ensemble", ("fresh", "ensemble"), chance),
         Line("fresh parameters, one prompt", ("fresh", "single"), chance),
+        Line("fresh parameters, in other words", ("fresh", "reworded"), chance),
         Line("second generators, among all seen names", ("second", "ensemble"), chance),
         Line("second generators, among themselves", ("second", "among themselves")),
     ]
@@ -108,6 +110,7 @@ def lines(e: Examined) -> dict[str, list[Line]]:
 
 NOTES = {
     "Seen families": "Zero-shot top-1 with prompts that no training caption contains; sounds with fresh parameters. "
+    "In other words: paraphrases without the name. "
     "A second generator is an independently written model of the same sound, never trained on.",
     "Families that neither teacher nor student ever heard": "Related: each family has a seen relative. The random folds "
     "were drawn without such care. A described prompt adds the sound's acoustics to its name. Chance is guessing.",

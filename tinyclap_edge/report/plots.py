@@ -137,7 +137,7 @@ def _title(x: Line) -> str:
     short = {"fresh": "seen", "second": "second generators"}[x.path[0]]
     if "retrieval" in x.path:
         return x.path[-1].replace("_", " ") + ", R@1"
-    return f"{short}, one prompt" if x.path[-1] == "single" else short
+    return short + {"single": ", one prompt", "reworded": ", other words"}.get(x.path[-1], "")
 
 
 def _dots(e: Examined, rows: Sequence[tuple[str, Line]], title: str) -> str:
