@@ -25,7 +25,8 @@ from tinyclap_edge.errors import GateFailed
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """steps: optimiser steps; warmup: share of them with a rising rate; ema: decay of the averaged weights."""
+    """steps: optimiser steps of the schedule; stop: those really done (None: all of them); warmup: share of the steps with
+    a rising rate; ema: decay of the averaged weights."""
 
     steps: int
     learning_rate: float
@@ -37,6 +38,7 @@ class TrainConfig:
     clip_norm: float = 5.0
     checkpoint_every: int = 250
     log_every: int = 100
+    stop: int | None = None
 
 
 Loss = Callable[[int, torch.Generator], Tensor]
@@ -75,7 +77,7 @@ def train(
     factors = [float(group.pop("lr_factor", 1.0)) for group in groups]
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
     average = _Average(model, config.ema)
-    start = 0
+    start, last = 0, config.stop or config.steps
     state = load_checkpoint(checkpoint) if checkpoint else None
     if state:
         model.load_state_dict(state["model"])
@@ -85,8 +87,8 @@ def train(
         log(f"{title}: resumed at step {start}")
     recent: list[float] = []
     began = time.monotonic()
-    with _progress(title, config.steps, start) as advance:
-        for step in range(start, config.steps):
+    with _progress(title, last, start) as advance:
+        for step in range(start, last):
             model.train()
             generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
             torch.manual_seed(config.seed * 1_000_003 + step)
@@ -106,12 +108,12 @@ def train(
             recent.append(value.item())
             advance(recent[-1])
             done = step + 1
-            if done % config.log_every == 0 or done == config.steps:
+            if done % config.log_every == 0 or done == last:
                 seconds = time.monotonic() - began
                 pace = (done - start) * config.batch / seconds
-                log(f"{title}: step {done}/{config.steps} loss {sum(recent) / len(recent):.4f} {pace:.0f} clips/s")
+                log(f"{title}: step {done}/{last} loss {sum(recent) / len(recent):.4f} {pace:.0f} clips/s")
                 recent.clear()
-            if done % config.checkpoint_every == 0 or done == config.steps:
+            if done % config.checkpoint_every == 0 or done == last:
                 if checkpoint:
                     state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
                     save_checkpoint(checkpoint, state | {"average": average.shadow, "step": done})

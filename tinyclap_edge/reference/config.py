@@ -23,11 +23,11 @@ class StudentRecipe:
 # a fifth more clips a second in training, and a lower peak of activations.
 STUDENTS = (
     # STM32H7 class: 352 k parameters, 10.5 M MACs, 128 KB of activations layer by layer
-    StudentRecipe("nucleo", "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2600),
+    StudentRecipe("nucleo", "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2200),
     # ESP32 class: 211 k parameters, 6.1 M MACs, 96 KB
-    StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2400),
+    StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
     # 256 KB-RAM Cortex-M4 class: 121 k parameters, 3.3 M MACs, 64 KB
-    StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 2400),
+    StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
 )
 
 
@@ -45,6 +45,7 @@ class TeacherCycle:
     text_noise: float = 0.0  # length of the noise added to unit caption vectors
     pull: float = 0.0  # weight of 1 - cos(audio, mean of everything true of the clip)
     top_scale: float = 50.0  # limit of the inverse temperature
+    stop: int | None = None  # steps really done; the next cycle brings the rate down
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class BuildConfig:
     noise_shapes: int = 64
     teacher_cycles: tuple[TeacherCycle, ...] = (
         TeacherCycle(900, 2.5e-3),
-        TeacherCycle(600, 2e-3, (5, 4, 2), 0.7, 1.0, 20.0),
+        TeacherCycle(600, 2e-3, (5, 4, 2), 0.7, 1.0, 20.0, stop=225),
+        TeacherCycle(220, 1.4e-3, (5, 4, 2), 0.5, 1.0, 25.0),
     )
     teacher_batch: int = 128
     teacher_checks: int = 75  # steps between looks at the validation families

@@ -192,7 +192,11 @@ def gates(result: dict[str, Any]) -> list[dict[str, Any]]:
         value = {form: card[form]["fresh"]["ensemble"]["value"] for form in ("float", "reduced", "int8")}
         gate(f"{name}, share of the teacher kept in int8", card["kept"], 0.97)
         gate(f"{name}, 0 dB white noise in int8", card["int8"]["shifts"]["white noise 0 dB"]["value"], 0.8)
-        gate(f"{name}, related families by described prompts", card["int8"]["related"]["described-ensemble"]["value"], 0.6)
+        gate(
+            f"{name}, related families by described prompts",
+            card["int8"]["related"]["described-ensemble"]["value"],
+            0.6,
+        )
         gate(f"{name}, points lost by reduction", 100 * (value["float"] - value["reduced"]), 0.5, at_least=False)
         gate(f"{name}, points lost by int8", 100 * (value["reduced"] - value["int8"]), 0.5, at_least=False)
         gate(f"{name}, cosine of int8 to float", card["cosine"]["reduced to int8"], 0.998)

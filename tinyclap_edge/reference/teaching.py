@@ -158,6 +158,7 @@ def train_teacher(
             TrainConfig(
                 steps=cycle.steps,
                 learning_rate=cycle.learning_rate,
+                stop=cycle.stop,
                 batch=config.teacher_batch,
                 ema=0.99,
                 seed=config.seed % 1000 + number,
