@@ -29,6 +29,7 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
     drift.append(step("int8", f"C on {ready.target}", before, after, identical=True).to_dict())
     data: dict[str, Any] = {
         "board": bundle.board.name,
+        "encoder": bundle.manifest["encoder"]["id"],
         "target": ready.target,
         "engine": run.engine if run else "numpy",
         "parity": {"windows": windows, "digest": found.digest(), "identical": True},
