@@ -47,7 +47,9 @@ def measure(student: str, export: Open, count: int = PARITY_WINDOWS) -> list[dic
     pipeline = bundle.pipeline()
     wanted = pipeline.run(pcm)
     assert wanted.inputs is not None
-    litert = run_litert((bundle.folder / "encoder.tflite").read_bytes(), pipeline.encoder, wanted.inputs[..., None])
+    litert = np.asarray(
+        run_litert((bundle.folder / "encoder.tflite").read_bytes(), pipeline.encoder, wanted.inputs[..., None])
+    )
 
     def row(implementation: str, core: str, provenance: str, found: Stages | np.ndarray, **more: str) -> dict[str, Any]:
         embeddings = found if isinstance(found, np.ndarray) else found.embeddings

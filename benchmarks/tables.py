@@ -6,7 +6,7 @@ sounds) comes from the code itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks import accuracy_tables, code_tables
@@ -225,7 +225,7 @@ def _time(row: dict[str, Any]) -> str:
     return f"{e['typical_s'] * 1e3:.0f} ms ({e['low_s'] * 1e3:.0f} to {e['high_s'] * 1e3:.0f})" if e else ""
 
 
-def _needing(measurement: str, tables: dict[str, Table]) -> dict[str, Table]:
+def _needing(measurement: str, tables: Mapping[str, Table]) -> dict[str, Table]:
     """Tables that say so where their measurement has not been made."""
 
     def guarded(made: Table) -> Table:
