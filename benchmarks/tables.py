@@ -188,21 +188,25 @@ def frontend(results: Results) -> str:
     return table(head, rows, right=(0, 1, 4, 5, 6, 7))
 
 
-def console(name: str, drop: tuple[str, ...] = ()) -> Table:
-    """A command of the console session with what it printed; lines that begin with one of `drop` are left out."""
+def console(name: str, begin: str = "") -> Table:
+    """A command of the console session with what it printed, from the line that begins with `begin` on."""
 
     def render(results: Results) -> str:
         run = results["console"]["session"][name]
-        shown = [line for line in run["stdout"] + _told(run) if not line.strip().startswith(drop or ("\0",))]
+        shown = run["stdout"] + (_told(run) if run["exit_code"] else [])
+        first = next((i for i, line in enumerate(shown) if line.strip().startswith(begin)), 0)
+        if first:
+            shown = ["...", *shown[first:]]
         if run["exit_code"]:
-            shown.append(f"(exit code {run['exit_code']})")
+            shown = [*shown, f"(exit code {run['exit_code']})"]
         return "\n".join(["```console", f"$ {run['command']}", *shown, "```"])
 
     return render
 
 
 def _told(run: dict[str, Any]) -> list[str]:
-    return run["stderr"] if run["exit_code"] else []
+    """The error's two lines, without the progress before them."""
+    return [line for line in run["stderr"] if line.startswith(("error:", "hint:"))]
 
 
 def _by_student(results: Results) -> dict[str, list[dict[str, Any]]]:
@@ -255,11 +259,11 @@ TABLES: dict[str, Table] = {
             "console-export": console("export"),
             "console-build": console("build"),
             "console-classify": console("classify"),
-            "console-bench": console("bench"),
+            "console-bench": console("bench", begin="one window"),
             "console-students": console("students"),
             "console-labels": console("labels"),
             "console-unknown-board": console("unknown-board"),
-            "console-too-large": console("too-large", drop=("exporting",)),
+            "console-too-large": console("too-large"),
         },
     ),
     **code_tables.TABLES,
