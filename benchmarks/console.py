@@ -33,7 +33,7 @@ SESSION = (  # name, command line; they run in this order, in one directory that
         'tinyclap-edge labels encode "kettle whistling" "owl" --student nucleo --encoder doorman --out night.tlp',
     ),
     ("unknown-board", "tinyclap-edge export --board stm32h8 --labels rain --out x"),
-    ("too-large", "tinyclap-edge export --board stm32f4 --student nucleo --labels rain --out x"),
+    ("same-words", 'tinyclap-edge export --board stm32h7 --labels "rain, Rain" --out x'),
 )
 _RUN = "import sys; sys.argv[0] = 'tinyclap-edge'; from tinyclap_edge.cli.main import run; run()"
 

@@ -263,7 +263,7 @@ TABLES: dict[str, Table] = {
             "console-students": console("students"),
             "console-labels": console("labels"),
             "console-unknown-board": console("unknown-board"),
-            "console-too-large": console("too-large"),
+            "console-same-words": console("same-words"),
         },
     ),
     **code_tables.TABLES,
