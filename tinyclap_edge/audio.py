@@ -17,6 +17,7 @@ from tinyclap_edge.errors import CorruptFile, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
 
 MAX_SECONDS = 4 * 3600
+MAX_SAMPLES = 1 << 29  # of all channels: what unpacks must fit a PC's memory
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 
 
@@ -50,10 +51,17 @@ def read_audio(path: Path | str, rate_hz: int) -> Recording:
             raise CorruptFile(f"{path} claims a sample rate of {info.samplerate} Hz", "its header is damaged")
         if info.frames > MAX_SECONDS * info.samplerate:
             raise CorruptFile(f"{path} claims {info.frames / info.samplerate / 3600:.1f} hours", "split it into parts")
+        if info.frames * info.channels > MAX_SAMPLES:
+            raise CorruptFile(f"{path} unpacks to {info.frames * info.channels:,} samples", "split it into parts")
         samples, source_rate = soundfile.read(str(path), dtype="float32", always_2d=True)  # (frames, channels)
-    except soundfile.LibsndfileError as error:
+    except (
+        soundfile.LibsndfileError,
+        TypeError,
+        ValueError,
+    ) as error:  # TypeError: a name that libsndfile takes for raw
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise CorruptFile(
-            f"{path} is not a sound file that can be read ({error.error_string.rstrip('.')})",
+            f"{path} is not a sound file that can be read ({reason})",
             "WAV, FLAC, OGG and MP3 are understood",
         ) from error
     if samples.size == 0:

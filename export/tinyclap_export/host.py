@@ -28,7 +28,7 @@ _BUILT: dict[tuple[str, ...], ctypes.CDLL] = {}  # shared objects of this proces
 
 
 def find_compiler() -> list[str]:
-    """A C compiler for this PC as a command line: $CC, cc, gcc, clang, or the zig of the ziglang package.
+    """A C compiler for this PC as a command line: $CC, cc, gcc, clang, or zig (of the ziglang package, or on PATH).
 
     Raises ExportError (exit code 3) with the line that installs one.
     """
@@ -40,6 +40,8 @@ def find_compiler() -> list[str]:
             return [program]
     if importlib.util.find_spec("ziglang") is not None:
         return [sys.executable, "-m", "ziglang", "cc"]
+    if shutil.which("zig"):
+        return ["zig", "cc"]
     raise ExportError("no C compiler was found", "pip install ziglang", exit_code=3)
 
 

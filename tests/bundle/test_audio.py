@@ -101,3 +101,9 @@ def test_every_sample_is_heard_by_some_window(samples: int) -> None:
     assert starts[-1] + spec.window_total_samples == pcm.size
     assert pcm.size >= max(samples, spec.window_total_samples)
     assert pcm.sum() == samples
+
+
+def test_a_file_that_libsndfile_takes_for_headerless_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(bytes(1000))
+    with pytest.raises(CorruptFile):
+        read_audio(tmp_path / "a.raw", RATE)

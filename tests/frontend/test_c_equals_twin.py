@@ -129,8 +129,9 @@ def test_emulated_cores_give_the_twins_bytes(core: str, tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_the_error_names_the_line_that_installs_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native.shutil, "which", lambda name: None)
-    monkeypatch.setattr(native.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolMissing) as caught:
         native.host_compiler()
     assert 'pip install "tinyclap-edge[zig]"' in caught.value.hint
@@ -139,7 +140,8 @@ def test_without_a_compiler_the_error_names_the_line_that_installs_one(monkeypat
 @pytest.mark.slow  # zig builds its C library's stubs the first time
 def test_zig_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ziglang")
-    monkeypatch.setattr(native.shutil, "which", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     assert native.host_compiler() == (sys.executable, "-m", "ziglang", "cc")
     native.shared_library.cache_clear()
     pcm = signals(16000, 2000)["noise"]

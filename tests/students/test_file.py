@@ -97,3 +97,14 @@ def test_a_safetensors_file_without_our_header_is_refused(path: Path) -> None:
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         read_student(tmp_path / "nothing.safetensors")
+
+
+def test_an_order_of_fractions_is_refused(path: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="np") as handle:
+        header, arrays = handle.metadata(), {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
+    arrays["space.order"] = arrays["space.order"].astype(np.float32)
+    save_file(arrays, path, header)
+    with pytest.raises(CorruptFile, match="space.order holds float32"):
+        read_student(path)

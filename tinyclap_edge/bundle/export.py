@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -72,7 +73,7 @@ class ExportRequest:
         spec = student.frontend
         chosen = student.default_r if r is None else r
         reduce_matrix(student, chosen, reduction)  # checks both
-        hop_frames = round(hop_s * spec.sample_rate_hz / spec.hop_samples) if hop_s == hop_s else 0
+        hop_frames = round(hop_s * spec.sample_rate_hz / spec.hop_samples) if math.isfinite(hop_s) else 0
         if not 1 <= hop_frames <= spec.frames:
             low, high = spec.hop_samples / spec.sample_rate_hz, spec.frames * spec.hop_samples / spec.sample_rate_hz
             raise UsageError(f"a hop of {hop_s:g} s is outside {low:g}..{high:g} s", "a hop cannot exceed the window")
@@ -108,7 +109,9 @@ def export_bundle(
         stages = pipeline.run(windows)
         advance(2)
         assert stages.inputs is not None
-        checked = lint(encoder.tflite, stages.inputs[:LINT_WINDOWS, ..., None], stages.embeddings[:LINT_WINDOWS])
+        checked = lint(
+            encoder.tflite, stages.inputs[:LINT_WINDOWS, ..., None], stages.embeddings[:LINT_WINDOWS]
+        ).require()
         advance(1)
         _write_files(folder, encoder, pack, windows, stages)
         plan = write_firmware(folder, request, encoder, library, pack)

@@ -23,5 +23,10 @@ def command() -> dict[str, Any]:
         from tinyclap_edge.errors import ToolMissing
 
         raise ToolMissing(f"{broken[0].what} is missing", broken[0].install)
-    result("what export, build and emulation need is here")
+    here = {c.what for c in checks if c.state == "ok"}
+    for what, any_of, line in (
+        ("build firmware", {"zig", "arm-none-eabi-gcc"}, "pip install 'tinyclap-edge[zig]'"),
+        ("emulate boards", {"unicorn", "qemu-system-arm"}, "pip install 'tinyclap-edge[emu]'"),
+    ):
+        result(f"can {what}" if here & any_of else f"cannot {what}: {line}")
     return {"checks": [c.to_dict() for c in checks]}

@@ -29,7 +29,7 @@ def _build(
     """Render sounds, train the teacher, distil the students, examine all of them, write the models."""
     from tinyclap_edge.reference.build import MODELS, build
 
-    folder = Path(out) if out else MODELS
+    folder = Path(out) if out else Path(work) / "models" if quick else MODELS  # a quick build is not to be shipped
     accuracies = build(
         Path(work), folder, quick=quick, processes=processes, text_model=Path(text_model) if text_model else None,
         device=device,

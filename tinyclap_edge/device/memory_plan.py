@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyclap_edge.boards import Board, Region
+from tinyclap_edge.boards import Board, Region, load_boards
 from tinyclap_edge.errors import DoesNotFit
+from tinyclap_edge.students.presets import presets
 
 DEFAULT_STACK_BYTES = 8 * 1024
 # Static data of the application beside the stack: audio, log-mel scratch and tables in RAM, rows, scores. The linker has
@@ -46,9 +47,11 @@ def plan_memory(
     arenas = board.regions_for("arena")
     arena_need = -(-arena_bytes // _ALIGN) * _ALIGN
     data_need = stack_bytes + data_bytes
+    if arena_need > arenas[0].size_bytes:
+        raise _too_large(board, "the encoder's arena", arena_need, arenas[0], arenas[0].size_bytes)
     for arena in arenas:
         if arena_need > arena.size_bytes:
-            raise _too_large(board, "the encoder's arena", arena_need, arena, arena.size_bytes)
+            break
         for data in board.regions_for("data"):
             free = data.size_bytes - (arena_need if data.name == arena.name else 0)
             if data_need <= free:
@@ -61,8 +64,20 @@ def plan_memory(
 def _too_large(board: Board, what: str, need: int, region: Region, have: int) -> DoesNotFit:
     return DoesNotFit(
         f"{what} needs {need:,} bytes, region {region.name} of {board.name} has {have:,}: {need - have:,} bytes too many",
-        "take a smaller student (`tinyclap-edge students list`) or a board with more memory",
+        _what_fits(board, need, have),
     )
+
+
+def _what_fits(board: Board, need: int, have: int) -> str:
+    """The nearest configurations that do fit: shipped students for this board, boards for this encoder."""
+    students = [p.name for p in presets() if p.peak_elements <= have][-3:]
+    larger = [
+        b for b in load_boards().values() if b.regions_for("arena")[0].size_bytes >= need and b.name != board.name
+    ]
+    boards = [b.name for b in sorted(larger, key=lambda b: b.regions_for("arena")[0].size_bytes)[:3]]
+    fits = [f"on {board.name}: student {', '.join(reversed(students))}"] if students else []
+    fits += [f"with this encoder: board {', '.join(boards)}"] if boards else []
+    return "what fits " + "; ".join(fits) if fits else "take a smaller student; no shipped one and no listed board fits"
 
 
 def linker_script(plan: MemoryPlan) -> str:

@@ -12,6 +12,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from tinyclap_export.errors import ExportError
+from tinyclap_export.host import find_compiler
+
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.cpu import cpu_flags
 from tinyclap_edge.errors import ToolMissing, UsageError
@@ -116,10 +119,8 @@ def find_toolchain(board: Board, name: str | None = None) -> Toolchain:
 
 
 def find_host_cc() -> tuple[str, ...] | None:
-    """A compiler for this PC: cc, gcc, clang, or zig; None where there is none."""
-    for program in ("cc", "gcc", "clang"):
-        path = shutil.which(program)
-        if path:
-            return (path,)
-    zig = find_zig()
-    return (*zig, "cc") if zig else None
+    """The command that compiles C for this PC, as tinyclap_export.host finds it; None where there is none."""
+    try:
+        return tuple(find_compiler())
+    except ExportError:
+        return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from tinyclap_export.errors import ExportError
+from tinyclap_export.host import find_compiler
 
 from tinyclap_edge.errors import ToolMissing
 from tinyclap_edge.frontend.quantize import input_multiplier
@@ -100,15 +101,11 @@ def shared_library(spec: FrontendSpec) -> Path:
 
 
 def host_compiler() -> tuple[str, ...]:
-    """The command that compiles C for this computer: $CC, the system's, or zig. ToolMissing without any."""
-    if os.environ.get("CC") and shutil.which(os.environ["CC"].split()[0]):
-        return tuple(os.environ["CC"].split())
-    for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return (name,)
-    if importlib.util.find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "cc")
-    raise ToolMissing("no C compiler was found", INSTALL_COMPILER)
+    """The command that compiles C for this computer; ToolMissing where there is none."""
+    try:
+        return tuple(find_compiler())
+    except ExportError as error:
+        raise ToolMissing(error.fact, INSTALL_COMPILER) from error
 
 
 def cache_dir() -> Path:

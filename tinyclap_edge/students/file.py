@@ -92,7 +92,7 @@ def read_student(path: Path | str) -> StudentFile:
     except Exception as error:  # safetensors and json raise a family of their own; none of them may reach a user
         raise CorruptFile(
             f"{path.name} is not a readable student file ({error})",
-            "it may be cut off or of another kind: copy it again, or write it anew with `distill`",
+            "it may be cut off or of another kind: copy it again, or make it anew",
         ) from error
 
 
@@ -123,6 +123,8 @@ def _read(path: Path) -> StudentFile:
     if projection is None or projection.ndim != 2 or projection.shape[0] != dim:
         raise CorruptFile(f"{path.name} has no text projection into {dim} dimensions")
     for name, value in arrays.items():
+        if value.dtype.kind != ("i" if name == "space.order" else "f"):
+            raise CorruptFile(f"{path.name}: {name} holds {value.dtype} values", "make it anew")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise CorruptFile(
                 f"{path.name}: {name} holds NaN or infinity", "the training diverged, or the file is damaged"
