@@ -28,6 +28,13 @@ def test_an_arena_larger_than_any_region_is_refused_with_region_and_bytes() -> N
     assert caught.value.exit_code == 5
 
 
+def test_what_would_fit_is_named() -> None:
+    with pytest.raises(DoesNotFit) as caught:
+        plan_memory(find_board("nrf52840"), 300 * KB)
+    assert "student" in caught.value.hint and "small" in caught.value.hint
+    assert "board" in caught.value.hint and "esp32c3" in caught.value.hint
+
+
 def test_an_arena_that_leaves_no_room_for_stack_and_data_is_refused() -> None:
     with pytest.raises(DoesNotFit, match=r"stack and data .* region sram of nrf52840"):
         plan_memory(find_board("nrf52840"), 250 * KB)

@@ -85,3 +85,13 @@ def test_a_teacher_reads_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "t.safetensors").write_bytes((tmp_path / "t.safetensors").read_bytes()[:1000])
     with pytest.raises(CorruptFile):
         load_teacher(tmp_path / "t.safetensors")
+
+
+def test_a_work_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    from tinyclap_edge.errors import UsageError
+    from tinyclap_edge.reference.build import build
+
+    (tmp_path / "recipe.txt").write_text("BuildConfig(of_another=1)\n")
+    with pytest.raises(UsageError, match="another recipe"):
+        build(tmp_path, tmp_path / "out", quick=True)
+    assert not (tmp_path / "out" / "teacher.safetensors").exists()

@@ -64,7 +64,7 @@ def plan_memory(
 def _too_large(board: Board, what: str, need: int, region: Region, have: int) -> DoesNotFit:
     return DoesNotFit(
         f"{what} needs {need:,} bytes, region {region.name} of {board.name} has {have:,}: {need - have:,} bytes too many",
-        _what_fits(board, need, have),
+        _what_fits(board, need, have) if region.kind == "ram" else "fewer labels, a smaller student, or more flash",
     )
 
 

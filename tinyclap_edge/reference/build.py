@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyclap_edge.errors import UsageError
 from tinyclap_edge.reference.config import FULL, QUICK, BuildConfig, StudentRecipe
 
 MODELS = Path(__file__).resolve().parent.parent / "models" / "reference"
@@ -59,6 +60,7 @@ def build(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
+    _claim(work, config)
     log = BuildLog(work / "build.log")
     log(f"reference build{' --quick' if quick else ''}: torch {torch.__version__} on {device}, {os.cpu_count()} cores")
     clips, vectors = stage_data(config, work, processes, text_model, log)
@@ -70,6 +72,14 @@ def build(
     log("reference build: done")
     (out / "build.log").write_text(log.path.read_text(encoding="utf-8"), encoding="utf-8")
     return result
+
+
+def _claim(work: Path, config: BuildConfig) -> None:
+    """Mark `work` as belonging to `config`: files of another recipe must not be taken for this one's."""
+    mark, wanted = work / "recipe.txt", repr(config) + "\n"
+    if mark.is_file() and mark.read_text(encoding="utf-8") != wanted:
+        raise UsageError(f"{work} holds a build of another recipe", "give another --work, or delete it")
+    mark.write_text(wanted, encoding="utf-8")
 
 
 def stage_data(
