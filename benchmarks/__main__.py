@@ -15,7 +15,14 @@ import sys
 from benchmarks.pages import outdated, rewrite
 from benchmarks.store import load_results
 
-MEASUREMENTS = ("frontend", "encoders", "parity", "accuracy", "console")  # modules with main(), one result file each
+MEASUREMENTS = (
+    "frontend",
+    "sounds",
+    "encoders",
+    "parity",
+    "accuracy",
+    "console",
+)  # modules with main(), one result file each
 
 
 def main() -> int:

@@ -188,6 +188,17 @@ def frontend(results: Results) -> str:
     return table(head, rows, right=(0, 1, 4, 5, 6, 7))
 
 
+def sounds_pace(results: Results) -> str:
+    """How fast sounds are rendered."""
+    r = results["sounds"]
+    slowest = max(r["families_ms"], key=r["families_ms"].get)
+    rows = [
+        ["mean over families and kinds", f"{r['times_real_time']:.0f} x"],
+        [f"the slowest ({slowest})", f"{r['slowest_times_real_time']:.0f} x"],
+    ]
+    return table(["rendering, scene included, one core (measured)", "real time"], rows, right=(1,))
+
+
 def console(name: str, begin: str = "") -> Table:
     """A command of the console session with what it printed, from the line that begins with `begin` on."""
 
@@ -239,6 +250,7 @@ def _needing(measurement: str, tables: Mapping[str, Table]) -> dict[str, Table]:
 
 
 TABLES: dict[str, Table] = {
+    **_needing("sounds", {"sounds-pace": sounds_pace}),
     **_needing(
         "encoders",
         {
