@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cli.command import cli
@@ -54,6 +55,54 @@ def test_wrong_usage_exits_with_2_and_no_traceback(args: list[str]) -> None:
     assert done.stderr.startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("args", "command"),
+    [
+        (["boards", "show", "nope", "--json"], "boards show"),
+        (["boards", "--json", "show", "nope"], "boards show"),
+        (["boards", "show", "a", "b", "--json"], "boards show"),
+        (["labels", "show", "--json", "nothing.tlp"], "labels show"),
+        (["--json", "boards"], ""),
+    ],
+)
+def test_an_error_names_its_command_as_a_success_does(args: list[str], command: str) -> None:
+    done = cli(*args)
+    record = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert (record["command"], record["status"]) == (command, "error")
+
+
+def test_json_before_a_subcommand_holds_for_it() -> None:
+    done = cli("boards", "--json", "show", "stm32f4")
+    record = json.loads(done.stdout)
+    assert (record["command"], record["data"]["name"]) == ("boards show", "stm32f4")
+
+
+@pytest.mark.parametrize("args", [[], ["labels"], ["students"]])
+def test_nothing_asked_shows_the_help(args: list[str]) -> None:
+    done = cli(*args)
+    assert done.returncode in (0, 2)  # click's choice, by version
+    shown = done.stdout + done.stderr
+    assert shown.startswith("Usage: tinyclap-edge")
+    assert "error:" not in shown
+
+
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        (["labels", "encode", "rain", "--student", "small", "--out", ""], "--out"),
+        (["classify", "x.wav", "--board", "stm32f4", "--labels", ""], "--labels"),
+        (["demo", "--labels", ""], "--labels"),
+        (["boards", "show", ""], "BOARD"),
+    ],
+)
+def test_an_empty_value_is_refused_by_name(args: list[str], name: str, tmp_path: Path) -> None:
+    done = cli(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert name in done.stderr and "empty" in done.stderr
+
+
 def test_students_show_prints_the_figures_of_the_published_network() -> None:
     arch = "phinet:alpha=1.5,beta=0.75,t0=6,N=7,compat=1"
     data = json.loads(cli("students", "show", arch, "--input", "1x640x64", "--json").stdout)["data"]
@@ -74,6 +123,7 @@ def test_students_show_prints_the_figures_of_the_published_network() -> None:
         (["resnet:N=1"], "resnet"),
         (["phinet:alpha=1", "--input", "1x0x64"], "--input"),
         (["phinet:alpha=1", "--input", "64"], "--input"),
+        (["phinet:alpha=1", "--input", "²x1x1"], "--input"),
         (["phinet:alpha=1,pool=1", "--input", "1x4x4"], "small"),
     ],
 )

@@ -13,10 +13,10 @@ from tinyclap_edge.cli.output import result, table, verb
 @click.group("boards", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, as_json: bool) -> None:  # `verb` reads as_json from the context
     """List the boards, or show one of them."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(_list, as_json=as_json, debug=False)
+        ctx.invoke(_list)
 
 
 @verb("boards")

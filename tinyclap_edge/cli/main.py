@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -69,13 +71,16 @@ def main() -> None:
 
 def run() -> None:
     """Entry point: never a traceback unless --debug is given."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that temporary directories go
+    for name in ("stdout", "stderr"):  # None where the shell closed it (`>&-`)
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     try:
-        code = main(standalone_mode=False)
+        code = main(prog_name="tinyclap-edge", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in sys.argv:
-            raise
+            import traceback
+
+            traceback.print_exc()
         sys.exit(fail_in_words(error))

@@ -7,7 +7,9 @@ one object {schema_version, tool_version, command, status, data, warnings}, othe
 from __future__ import annotations
 
 import functools
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,15 +18,23 @@ from typing import Any
 import click
 
 from tinyclap_edge import __version__
-from tinyclap_edge.errors import TinyclapError
+from tinyclap_edge.errors import TinyclapError, UsageError
 
 SCHEMA_VERSION = 1
 _warnings: list[str] = []
 _quiet_json = False
+_command = ""
+
+
+class StdoutLost(UsageError):
+    """Stdout takes no more, as on a full disk: said on stderr, under --json too."""
 
 
 def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A click command whose function returns JSON-ready data and prints for people only through this module."""
+    """A click command whose function returns JSON-ready data and prints for people only through this module.
+
+    An empty value (`--out ""`) is refused, whatever it is for; a group's --json holds for the verb.
+    """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @click.command(name.split()[-1], **settings)
@@ -32,11 +42,16 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
         @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
         @functools.wraps(function)
         def command(as_json: bool, debug: bool, **kwargs: Any) -> None:
-            global _quiet_json
-            _quiet_json = as_json
+            global _quiet_json, _command
+            context = click.get_current_context()
+            _quiet_json = as_json or bool(context.parent and context.parent.params.get("as_json"))
+            _command = name
             _warnings.clear()
+            for parameter in context.command.params:
+                if kwargs.get(parameter.name or "") == "":
+                    raise click.BadParameter("it is empty", context, parameter)
             data = function(**kwargs)
-            if as_json:
+            if _quiet_json:
                 _print_json(name, "ok", data)
 
         return command
@@ -45,14 +60,14 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 
 def console() -> Any:
-    """A rich console on stderr."""
+    """A rich console on stderr. No markup: what a user wrote is shown letter by letter."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(text: str = "") -> None:
-    """A line for a person (rich markup allowed)."""
+    """A line for a person."""
     if not _quiet_json:
         console().print(text)
 
@@ -61,13 +76,13 @@ def warn(text: str) -> None:
     """A warning: shown, and kept for the JSON object."""
     _warnings.append(text)
     if not _quiet_json:
-        console().print("warning: " + text, style="yellow", markup=False)
+        console().print("warning: " + text, style="yellow")
 
 
 def result(text: str) -> None:
     """A line of the answer itself, on stdout, so that it can be piped."""
     if not _quiet_json:
-        click.echo(text)
+        _print(text)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[int, ...] = ()) -> None:
@@ -83,8 +98,14 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
         shown.add_column(column, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False, markup=False).print(shown)
+    terminal = sys.stdout.isatty()
+    drawn = io.StringIO()  # printed by `_print`: rich itself answers a closed pipe with exit code 1
+    to = Console(
+        file=drawn, force_terminal=terminal or None, width=None if terminal else 160,
+        highlight=False, markup=False, emoji=False,
+    )  # fmt: skip
+    to.print(shown)
+    _print(drawn.getvalue().removesuffix("\n"))
 
 
 @contextmanager
@@ -98,7 +119,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
     if total is not None:
         columns.insert(3, MofNCompleteColumn())
     with Progress(*columns, console=shown, transient=True) as bar:
@@ -108,14 +129,25 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 def fail_in_words(error: BaseException) -> int:
     """Print an error as one sentence and one hint (or as JSON), and return its exit code."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2 on
+        click.echo(error, err=True)
+        return 2
     fact, hint, code = _explain(error)
-    if _quiet_json or "--json" in sys.argv:
-        _print_json(" ".join(sys.argv[1:2]), "error", None, {"fact": fact, "hint": hint, "exit_code": code})
+    if (_quiet_json or "--json" in sys.argv) and not isinstance(error, StdoutLost):
+        try:
+            _print_json(_failed(error), "error", None, {"fact": fact, "hint": hint, "exit_code": code})
+        except StdoutLost as lost:
+            return fail_in_words(lost)
     else:
-        click.echo(f"error: {fact}", err=True)
-        if hint:
-            click.echo(f"hint: {hint}", err=True)
+        click.echo(f"error: {fact}" + (f"\nhint: {hint}" if hint else ""), err=True)
     return code
+
+
+def _failed(error: BaseException) -> str:
+    """The command that failed, in the words of a success; a command line that is wrong has run none."""
+    if isinstance(error, click.UsageError) and error.ctx:
+        return error.ctx.command_path.partition(" ")[2]
+    return _command
 
 
 def _explain(error: BaseException) -> tuple[str, str, int]:
@@ -165,7 +197,17 @@ def _print_json(command: str, status: str, data: Any, error: Any = None) -> None
     }
     if error is not None:
         record["error"] = error
-    click.echo(json.dumps(record, indent=1, ensure_ascii=False, default=_plain))
+    _print(json.dumps(record, indent=1, ensure_ascii=False, default=_plain))
+
+
+def _print(text: str) -> None:
+    """A line on stdout. A reader that has left (`| head`) is no error: the verb goes on, and its exit code stands."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would fail again at exit
+        if not isinstance(error, BrokenPipeError):
+            raise StdoutLost(f"cannot write to stdout ({error.strerror})", "make room where it goes") from error
 
 
 def _plain(value: Any) -> Any:

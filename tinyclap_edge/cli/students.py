@@ -74,7 +74,7 @@ def _show(student: str, input_shape: str, top: int | None) -> dict[str, Any]:
 
 def _shape(text: str) -> tuple[int, int, int]:
     parts = text.lower().split("x")
-    if len(parts) != 3 or not all(p.isdigit() and 0 < int(p) <= 100_000 for p in parts):
+    if len(parts) != 3 or not all(p.isascii() and p.isdigit() and 0 < int(p) <= 100_000 for p in parts):
         raise UsageError(f"--input {text!r} is not channels x height x width", "write it like 1x128x64")
     channels, height, width = map(int, parts)
     return channels, height, width
