@@ -121,18 +121,35 @@ def test_no_bundle_and_no_board_asks_for_one(wav: Path) -> None:
     refused(cli("classify", str(wav)), 2, "--board")
 
 
-@pytest.mark.parametrize("target", ["emulatr", ""])
-def test_an_unknown_target_is_refused(exports, wav: Path, target: str) -> None:
-    refused(
-        cli("classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", target), 2, "python, host, emulator"
-    )
+def test_an_unknown_target_is_refused(exports, wav: Path) -> None:
+    bundle = ("--bundle", str(exports("stm32f4")))
+    refused(cli("classify", str(wav), *bundle, "--target", "emulatr"), 2, "python, host, emulator")
+    refused(cli("classify", str(wav), *bundle, "--target", ""), 2, "--target", "empty")
 
 
-def test_a_board_without_an_emulator_says_so(tmp_path: Path, wav: Path) -> None:
-    done = cli("classify", str(wav), "--board", "esp32s3", "--target", "emulator")
-    assert done.returncode == 2
-    assert "esp32s3" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("args", "code", "word"),
+    [
+        (["classify", "{wav}", "--board", "stm32f4", "--target", "emulatr"], 2, "python, host, emulator"),
+        (["classify", "{wav}", "--board", "esp32s3", "--target", "emulator"], 2, "esp32s3"),
+        (["classify", "{wav}", "--board", "esp32c3", "--target", "emulator", "--emulator", "qemu"], 2, "esp32c3"),
+        (["classify", "{wav}", "nothing.wav", "--board", "stm32f4"], 2, "nothing.wav"),
+        (["bench", "--board", "stm32f4", "--target", "emulatr"], 2, "python, host, emulator"),
+        (["bench", "--board", "esp32s3"], 2, "esp32s3"),
+        (["bench", "--board", "stm32f4", "--target", "python", "--json-path", "no/such/a.json"], 2, "no/such"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_export(args: list[str], code: int, word: str, wav: Path) -> None:
+    done = cli(*(str(wav) if a == "{wav}" else a for a in args), cwd=wav.parent)
+    refused(done, code, word)
+    assert "exporting" not in done.stderr
+
+
+def test_top_shows_no_more_columns_than_there_are_labels(exports, wav: Path) -> None:
+    done = cli("classify", str(wav), "--bundle", str(exports("stm32f4")), "--top", "1000")
+    assert done.returncode == 0
+    assert "5." in done.stdout and "6." not in done.stdout.split("s  ")[0]
+    assert len(done.stdout.splitlines()) < 12
 
 
 def test_without_a_compiler_the_line_that_installs_one_is_named(exports, tmp_path: Path, wav: Path) -> None:
@@ -161,6 +178,7 @@ def test_without_an_emulator_the_line_that_installs_one_is_named(exports, tmp_pa
         "classify", str(wav), "--bundle", str(exports("stm32f4")), "--target", "emulator", env={"PYTHONPATH": path}
     )
     refused(done, 3, "tinyclap-edge[emu]")
+    assert "preparing" not in done.stderr
 
 
 def test_build_wants_an_export(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tinyclap_edge.cli.output import progress, result, table, verb
+from tinyclap_edge.errors import UsageError
 
 
 @verb("bench")
@@ -40,7 +41,9 @@ def command(
     from tinyclap_edge.cli.source import bundle_for
     from tinyclap_edge.report.write import update_report
 
-    with bundle_for(bundle, board, student, labels) as opened, tempfile.TemporaryDirectory() as work:
+    if json_path and not Path(json_path).parent.is_dir():
+        raise UsageError(f"--json-path: there is no directory {Path(json_path).parent}", "make it first")
+    with bundle_for(bundle, board, student, labels, target, engine) as opened, tempfile.TemporaryDirectory() as work:
         with progress(f"preparing the {target} target"):
             ready = prepare(opened, target, Path(work), engine)
         with progress(f"running {windows} windows on {target}"):

@@ -33,11 +33,15 @@ def command(
     engine: str | None,
 ) -> dict[str, Any]:
     """Rank the labels for each sound FILE (WAV, FLAC, OGG, MP3) on a target."""
+    from tinyclap_edge.audio import read_audio
     from tinyclap_edge.bundle.classify import classify_files
     from tinyclap_edge.bundle.run import prepare
     from tinyclap_edge.cli.source import bundle_for
+    from tinyclap_edge.frontend.spec import FrontendSpec
 
-    with bundle_for(bundle, board, student, labels) as opened, tempfile.TemporaryDirectory() as work:
+    for file in files:  # a bad one is refused before the export and the build
+        read_audio(file, FrontendSpec.sample_rate_hz)
+    with bundle_for(bundle, board, student, labels, target, engine) as opened, tempfile.TemporaryDirectory() as work:
         with progress(f"preparing the {target} target"):
             ready = prepare(opened, target, Path(work), engine, count=False)
         with progress(f"listening on {target}", len(files)) as advance:
@@ -49,10 +53,11 @@ def command(
 def show_ranking(answer: dict[str, Any], top: int) -> None:
     """A row a file: its best labels with their scores."""
     rows = []
+    top = min(top, len(answer["labels"]))
     for file in answer["files"]:
         best = file["ranking"][:top]
         shown = [f"{item['label']} {item['score']:.2f}" for item in best]
-        rows.append([Path(file["path"]).name, f"{file['seconds']:.1f} s", *shown, *[""] * (top - len(shown))])
+        rows.append([Path(file["path"]).name, f"{file['seconds']:.1f} s", *shown])
         for note in file["notes"]:
             warn(f"{file['path']}: {note}")
     table("", ["file", "length", *(f"{i + 1}." for i in range(top))], rows, right=(1,))

@@ -39,7 +39,7 @@ def command(board: str, out: str, labels: str | None) -> dict[str, Any]:
 
     found, folder = find_board(board), Path(out)
     request = ExportRequest.make(
-        found, student_for(found), parse_labels(labels.split(",")) if labels else DEFAULT_LABELS
+        found, student_for(found), parse_labels(labels.split(",")) if labels is not None else DEFAULT_LABELS
     )
     with progress(f"exporting {request.student.name} for {board}", ExportRequest.STEPS) as advance:
         exported = export_bundle(request, folder, advance, warn)
