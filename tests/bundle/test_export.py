@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -43,14 +45,19 @@ def test_an_export_holds_everything_that_is_promised(exports) -> None:
     assert set(promised) <= names
     assert "c/tce_encoder.h" in names and "firmware/platformio.ini" in names
     with zipfile.ZipFile(out / "nucleo-stm32h7.tce") as archive:
-        assert set(archive.namelist()) == {n for n in names if not n.endswith(".tce") and ".pio" not in n}
+        members = set(archive.namelist())
+    assert set(promised) <= members and "firmware/toolbox/platforms/tinyclap-bare/.piopm" in members
+    assert {n for n in names if "toolbox" not in n} == {n for n in members if "toolbox" not in n} | {
+        "nucleo-stm32h7.tce"
+    }
 
 
 def test_the_same_inputs_give_the_same_bytes_in_two_directories(exports, tmp_path: Path) -> None:
-    again = export_bundle(request(), tmp_path / "elsewhere" / "deeper").out
-    first, second = tree_bytes(exports("stm32f4")), tree_bytes(again)
-    assert sorted(first) == sorted(second)
-    assert [n for n in first if first[n] != second[n]] == []
+    again = tree_bytes(export_bundle(request(), tmp_path / "elsewhere" / "deeper").out)
+    tce = again.pop("small-stm32f4.tce")
+    assert tce == (exports("stm32f4") / "small-stm32f4.tce").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(tce)) as archive:
+        assert again == {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_no_path_of_this_machine_is_in_an_export(exports) -> None:
@@ -76,8 +83,6 @@ def test_the_onnx_is_valid_and_the_pack_belongs_to_the_encoder(exports) -> None:
 
 @pytest.mark.parametrize("damage", ["tflite", "manifest", "missing key", "no manifest"])
 def test_a_damaged_bundle_is_refused(exports, tmp_path: Path, damage: str) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(exports("stm32f4"), copy, ignore=shutil.ignore_patterns(".*"))
     manifest = json.loads((copy / "manifest.json").read_text())
@@ -151,15 +156,78 @@ def test_an_output_that_is_no_export_is_never_replaced(tmp_path: Path) -> None:
     assert (precious / "thesis.txt").read_text() == "do not touch"
 
 
-def test_an_error_halfway_leaves_the_earlier_export_as_it_was(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with replacing(out) as folder:
-        (folder / "manifest.json").write_text("first")
-    with pytest.raises(RuntimeError), replacing(out) as folder:
+@pytest.fixture()
+def earlier(exports, tmp_path: Path) -> Path:
+    """An export that may be replaced, with what a build leaves in it."""
+    out = tmp_path / "earlier"
+    shutil.copytree(exports("stm32f4"), out)
+    for name in (".pio/build/firmware.elf", "toolbox/homestate.json", "toolbox/.cache/x"):
+        (out / "firmware" / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / "firmware" / name).write_text("")
+    return out
+
+
+def content(out: Path) -> dict[str, bytes]:
+    return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+def test_an_earlier_export_is_replaced_whole(earlier: Path) -> None:
+    with replacing(earlier) as folder:
+        (folder / "new").write_text("new")
+    assert content(earlier) == {"new": b"new"}
+    assert [p.name for p in earlier.parent.iterdir()] == ["earlier"]
+
+
+def test_an_error_halfway_leaves_the_earlier_export_as_it_was(earlier: Path) -> None:
+    before = content(earlier)
+    with pytest.raises(RuntimeError), replacing(earlier) as folder:
         (folder / "manifest.json").write_text("second")
         raise RuntimeError
-    assert (out / "manifest.json").read_text() == "first"
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert content(earlier) == before
+    assert [p.name for p in earlier.parent.iterdir()] == ["earlier"]
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "firmware/src/mine.c", ".notes", "other-stm32f4.tce", "c/.git/config"])
+def test_a_users_own_file_in_an_earlier_export_is_named_and_kept(earlier: Path, name: str) -> None:
+    (earlier / name).parent.mkdir(exist_ok=True)
+    (earlier / name).write_text("years of work")
+    with pytest.raises(UsageError, match=name), replacing(earlier):
+        pytest.fail("work was begun")
+    assert (earlier / name).read_text() == "years of work"
+
+
+@pytest.mark.parametrize("where", [".", "deeper"])
+def test_the_directory_that_one_stands_in_is_not_replaced(earlier: Path, where: str, monkeypatch) -> None:
+    (earlier / where).mkdir(exist_ok=True)
+    monkeypatch.chdir(earlier / where)
+    with pytest.raises(UsageError, match="current directory"), replacing(Path("." if where == "." else "..")):
+        pytest.fail("work was begun")
+
+
+def test_an_impossible_output_is_refused_before_any_work(earlier: Path, monkeypatch) -> None:
+    monkeypatch.chdir(earlier)
+    monkeypatch.setattr("tinyclap_edge.bundle.export.load_calibration", lambda: pytest.fail("work was begun"))
+    with pytest.raises(UsageError, match="current directory"):
+        export_bundle(request(), Path())
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_a_link_to_the_new_export(tmp_path: Path, exists: bool) -> None:
+    target, link = tmp_path / "there" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    if exists:
+        target.mkdir()
+    link.symlink_to(target)
+    with replacing(link) as folder:
+        (folder / "new").write_text("new")
+    assert link.is_symlink() and (target / "new").read_text() == "new"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["link", "new", "target", "there"]
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError), replacing(tmp_path / "loop"):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -100,6 +100,18 @@ def test_pio_run_by_hand_builds_the_project_from_any_directory_and_offline(tmp_p
 
 
 @ZIG
+def test_a_build_takes_platform_and_packages_from_the_installation(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", BOARD, fake_parts(tmp_path / "parts"), fake_config())
+    toolbox = tmp_path / "p" / "toolbox"
+    starter = next(toolbox.glob("packages/*/scons.py"))
+    for path in (starter, *toolbox.glob("platforms/*/platform.py"), toolbox / "platforms" / "other" / "platform.py"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("raise SystemExit('code of an unknown origin was run')\n")
+    assert build(tmp_path / "p").elf.is_file()
+    assert not (toolbox / "platforms" / "other").exists()
+
+
+@ZIG
 def test_an_over_full_region_is_named_with_its_bytes(tmp_path: Path) -> None:
     parts = fake_parts(tmp_path / "parts", ballast_bytes=(1 << 20) + 100)  # more than const_bytes admits
     write_project(tmp_path / "p", BOARD, parts, fake_config())

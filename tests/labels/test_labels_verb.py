@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import LABELS
 from tinyclap_export.errors import ExportError
 
+from tinyclap_edge.cli import output
 from tinyclap_edge.cli.labels import command
 from tinyclap_edge.errors import CorruptFile, TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -16,8 +19,14 @@ from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.students.file import StudentFile, write_student
 from tinyclap_edge.students.layout import tensor_shapes
 from tinyclap_edge.students.phinet_config import parse_arch
+from tinyclap_edge.students.presets import find_student
 
 ARCH = "phinet:alpha=0.2,beta=1,t0=2,N=3"
+
+
+@pytest.fixture(autouse=True)
+def plain_output_afterwards(monkeypatch):
+    monkeypatch.setattr(output, "_quiet_json", False)  # --json holds for a process, and this one runs other tests too
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +73,7 @@ def test_the_plain_answer_is_a_table_on_stdout(student_path, tmp_path):
         (["encode", "rain", "--r", "13"], UsageError, "r=13"),
         (["encode", "rain", "--labels-file", "absent.txt"], UsageError, "no label file"),
         (["encode", "rain", "--encoder", "absent.tflite"], UsageError, "no encoder"),
+        (["encode", "rain", "--encoder", "."], UsageError, "no export"),
     ],
 )
 def test_requests_that_cannot_be_met_say_why_and_write_nothing(arguments, error, says, student_path, tmp_path):
@@ -76,8 +86,39 @@ def test_a_file_that_is_no_encoder_is_refused(student_path, tmp_path):
     encoder = tmp_path / "encoder.tflite"
     encoder.write_bytes(b"TFL3 but not really" * 10)
     with pytest.raises(ExportError) as caught:
-        run("encode", "rain", "--student", student_path, "--encoder", str(tmp_path), "--out", str(tmp_path / "x.tlp"))
+        run("encode", "rain", "--student", student_path, "--encoder", str(encoder), "--out", str(tmp_path / "x.tlp"))
     assert caught.value.exit_code == 7 and not (tmp_path / "x.tlp").exists()
+
+
+@pytest.mark.parametrize("file", ["", "small-stm32f4.tce"])
+def test_a_pack_for_an_export_takes_student_and_reduction_from_it(exports, tmp_path, file):
+    export, out = exports("stm32f4"), tmp_path / "labels.tlp"
+    run("encode", *LABELS, "--encoder", str(export / file), "--out", str(out))
+    assert out.read_bytes() == (export / "labels.tlp").read_bytes()
+    run("encode", *LABELS, "--encoder", str(export / file), "--student", "small", "--out", str(out))
+    assert out.read_bytes() == (export / "labels.tlp").read_bytes()
+
+
+@pytest.mark.parametrize("options", [["--student", "esp"], ["--r", "32"], ["--reduction", "prune"]])
+def test_a_pack_for_an_export_of_something_else_is_refused(exports, tmp_path, options):
+    with pytest.raises(UsageError, match="was exported"):
+        run("encode", "rain", "--encoder", str(exports("stm32f4")), *options, "--out", str(tmp_path / "x.tlp"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_student_trained_anew_under_the_same_name_is_refused(exports, tmp_path, monkeypatch):
+    found = find_student("small")
+    projection = found.text_projection + np.float32(1e-3)
+    retrained = dataclasses.replace(found, text_projection=projection)
+    monkeypatch.setattr("tinyclap_edge.students.presets.find_student", lambda name: retrained)
+    with pytest.raises(UsageError, match="was exported"):
+        run("encode", "rain", "--encoder", str(exports("stm32f4")), "--out", str(tmp_path / "x.tlp"))
+
+
+def test_without_an_export_the_student_must_be_named(exports, tmp_path):
+    for encoder in ([], ["--encoder", str(exports("stm32f4") / "encoder.tflite")]):
+        with pytest.raises(UsageError, match="which student"):
+            run("encode", "rain", *encoder, "--out", str(tmp_path / "x.tlp"))
 
 
 def test_a_directory_that_cannot_be_written_is_a_usage_error(student_path, tmp_path):

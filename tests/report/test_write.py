@@ -83,6 +83,22 @@ def test_sections_added_later_give_the_bytes_of_a_report_written_at_once(tmp_pat
     assert sorted(p.name for p in late.iterdir()) == sorted(FILES)
 
 
+def test_counted_instructions_are_replaced_only_by_counted_instructions(tmp_path):
+    manifest = made_manifest()
+    counted = made_card.bench(manifest)
+    uncounted = {k: v for k, v in counted.items() if k not in ("instructions", "layers", "estimate")} | {
+        "target": "python"
+    }
+    write_report(tmp_path, manifest, made_card.card(), bench=uncounted)
+    for new, kept in (
+        (counted, counted),
+        (uncounted, counted),
+        (counted | {"engine": "other"}, counted | {"engine": "other"}),
+    ):
+        update_report(tmp_path, bench=new)
+        assert json.loads((tmp_path / "report.json").read_text())["bench"] == json.loads(json.dumps(kept))
+
+
 def test_the_page_stands_alone_without_scripts_or_links(tmp_path):
     html = full(tmp_path / "a")["report.html"]
     page = Page(html)

@@ -14,37 +14,58 @@ from typing import Any
 
 import numpy as np
 
-from tinyclap_edge.errors import UsageError
+from tinyclap_edge.bundle.manifest import read_manifest, strangers
+from tinyclap_edge.errors import CorruptFile, UsageError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: no clock enters a bundle
+_LEFT_BEHIND = {".pio", ".cache", "__pycache__"}
 
 
 @contextmanager
-def replacing(out: Path, marker: str = "manifest.json") -> Iterator[Path]:
+def replacing(out: Path) -> Iterator[Path]:
     """A temporary directory beside `out` that takes its place on success; on any error `out` stays as it was.
 
-    An existing `out` is replaced only when it is empty or an earlier export (it holds `marker`).
+    An existing `out` is replaced only when it is empty, or an earlier export that holds no file but its own (what a
+    build left in it aside). UsageError (2) before any work otherwise. A link stays, its target is replaced.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file())):
-        raise UsageError(f"{out} exists and is no earlier export", "choose another --out, or empty it first")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise UsageError(f"cannot write {out} ({error.strerror})", "choose a directory that may be written") from error
+        target = out.resolve(strict=False)
+        _check_replaceable(target, out)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, in Python before 3.13
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {out} ({reason})", "choose a directory that may be written") from error
+    old = temporary.with_name(temporary.name + "-old")
     try:
         temporary.chmod(0o755)
         yield temporary
-        if out.exists():
-            old = temporary.with_name(temporary.name + "-old")
-            os.replace(out, old)
-            os.replace(temporary, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, out)
+        if target.exists():
+            os.replace(target, old)
+        os.replace(temporary, target)
     finally:
-        if temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not target.exists():  # interrupted between the two
+            os.replace(old, target)
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_replaceable(target: Path, out: Path) -> None:
+    if Path.cwd().is_relative_to(target):
+        raise UsageError(f"{out} is the current directory, or holds it", "choose a directory below it: --out bundle")
+    if os.path.ismount(target):
+        raise UsageError(f"{out} is a mount point and cannot be replaced", "choose a directory below it")
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    try:
+        foreign = strangers(tree_files(target), read_manifest(target))
+    except (UsageError, CorruptFile, NotADirectoryError) as error:
+        raise UsageError(f"{out} exists and is no earlier export", "choose another --out, or empty it first") from error
+    if foreign:
+        raise UsageError(
+            f"{out} is an earlier export, but {foreign[0]} in it is not: it would be lost",
+            "move it elsewhere, or choose another --out",
+        )
 
 
 def write_zip(path: Path, members: dict[str, bytes]) -> None:
@@ -70,10 +91,12 @@ def npz_bytes(**arrays: Any) -> bytes:
     return buffer.getvalue()
 
 
+def tree_files(root: Path) -> dict[str, Path]:
+    """Every file below `root` by relative path, sorted; what PlatformIO and Python leave behind is left out."""
+    found = ((p, p.relative_to(root)) for p in sorted(root.rglob("*")) if p.is_file() or p.is_symlink())
+    return {relative.as_posix(): p for p, relative in found if not _LEFT_BEHIND & set(relative.parts)}
+
+
 def tree_bytes(root: Path) -> dict[str, bytes]:
-    """Every file below `root` by relative path, hidden directories left out."""
-    return {
-        p.relative_to(root).as_posix(): p.read_bytes()
-        for p in sorted(root.rglob("*"))
-        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(root).parts)
-    }
+    """The content of `tree_files`."""
+    return {name: path.read_bytes() for name, path in tree_files(root).items()}

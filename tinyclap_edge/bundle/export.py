@@ -7,7 +7,6 @@ end. No clock, path or random number enters a file: the same inputs give the sam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import tempfile
@@ -28,6 +27,7 @@ from tinyclap_edge.bundle.calibration import Calibration, load_calibration
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
 from tinyclap_edge.bundle.golden import PARITY_WINDOWS, STORED_WINDOWS, Stages, parity_windows
+from tinyclap_edge.bundle.manifest import MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
@@ -40,7 +40,6 @@ from tinyclap_edge.students.file import StudentFile, reduce_matrix
 from tinyclap_edge.students.phinet_cost import phinet_cost
 from tinyclap_edge.students.to_graph import student_graph
 
-MANIFEST_SCHEMA = 1
 LINT_WINDOWS = 32
 
 
@@ -95,13 +94,13 @@ def export_bundle(
     warn: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
-    calibration = load_calibration()
-    encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
-    advance(2)
-    spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
-    pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
-    pipeline = IntegerPipeline(spec, encoder.graph, pack)
     with replacing(out) as folder:
+        calibration = load_calibration()
+        encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
+        advance(2)
+        spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
+        pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
+        pipeline = IntegerPipeline(spec, encoder.graph, pack)
         library = generate(encoder.graph, folder / "c")
         plan_memory(request.board, library.arena_bytes, code_bytes=library.const_bytes)  # before the slow part
         advance(1)
@@ -116,7 +115,7 @@ def export_bundle(
         _write_files(folder, encoder, pack, windows, stages)
         plan = write_firmware(folder, request, encoder, library, pack)
         advance(1)
-        manifest = _manifest(request, encoder, library, pack, stages)
+        manifest = _manifest(request, encoder, library, stages, folder)
         manifest["lint"] = asdict(checked)
         manifest["memory"] = memory_table(request, library, pack, plan)
         manifest["drift"] = drift_table(request, encoder, calibration)
@@ -124,10 +123,10 @@ def export_bundle(
         manifest["tensors"] = [asdict(t) for t in library.memory_plan.tensors]
         write_report(folder, manifest, request.student.card)
         advance(1)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, default=_plain) + "\n", encoding="utf-8")
-        write_zip(folder / f"{request.student.name}-{request.board.name}.tce", tree_bytes(folder))
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, default=_plain) + "\n", encoding="utf-8")
+        write_zip(folder / archive_name(manifest), tree_bytes(folder))
     advance(1)
-    return Exported(out, json.loads((out / "manifest.json").read_text(encoding="utf-8")))
+    return Exported(out, json.loads((out / MANIFEST).read_text(encoding="utf-8")))
 
 
 def write_firmware(
@@ -208,18 +207,20 @@ def _write_files(folder: Path, encoder: Encoder, pack: LabelPack, windows: np.nd
 
 
 def _manifest(
-    request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack, stages: Stages
+    request: ExportRequest, encoder: Encoder, library: CLibrary, stages: Stages, folder: Path
 ) -> dict[str, Any]:
+    """All that is known before the slower tables; `folder` holds every file but the report."""
     student, spec = request.student, request.student.frontend
     cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), request.r)
     return {
-        "schema_version": MANIFEST_SCHEMA,
+        "schema_version": SCHEMA,
         "tool_version": __version__,
         "board": request.board.name,
         "labels": list(request.labels),
         "hop_frames": request.hop_frames,
         "encoder": {
             "id": encoder.encoder_id,
+            "space": space_id(student, request.r, request.reduction),
             "student": student.name,
             "arch": student.arch,
             "teacher": student.teacher,
@@ -234,11 +235,7 @@ def _manifest(
         },
         "frontend": {"id": spec.frontend_id, **spec.to_dict()},
         "parity": {"windows": PARITY_WINDOWS, "digest": stages.digest()},
-        "sha256": {
-            "encoder.tflite": hashlib.sha256(encoder.tflite).hexdigest(),
-            "encoder.onnx": hashlib.sha256(encoder.onnx).hexdigest(),
-            "labels.tlp": hashlib.sha256(pack.to_bytes()).hexdigest(),
-        },
+        "sha256": file_hashes(tree_bytes(folder)),
     }
 
 

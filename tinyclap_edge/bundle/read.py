@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from tinyclap_export.tflite_reader import read_tflite
 
 from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.bundle.manifest import inside, read_manifest, strangers
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.errors import CorruptFile, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -22,7 +22,6 @@ from tinyclap_edge.labels.pack import LabelPack
 
 MAX_BYTES = 256 << 20
 MAX_MEMBERS = 2000
-_KEYS = ("board", "labels", "hop_frames", "encoder", "frontend", "parity", "sha256", "layers")
 
 
 @dataclass(frozen=True)
@@ -67,45 +66,47 @@ def open_bundle(path: Path | str) -> Iterator[Bundle]:
         yield _checked(path)
     elif path.is_file():
         with tempfile.TemporaryDirectory(prefix="tce-bundle-") as work:
-            _extract(path, Path(work))
-            yield _checked(Path(work))
+            members = _extract(path, Path(work))
+            bundle = _checked(Path(work))
+            foreign = strangers(members, bundle.manifest)
+            if foreign:
+                raise CorruptFile(f"{path.name} holds {foreign[0]}, which no export wrote", "export it again")
+            yield bundle
     else:
         raise UsageError(f"there is no bundle {path}", "`tinyclap-edge export` writes one")
 
 
-def _extract(path: Path, into: Path) -> None:
-    """Members are checked for count, size and path before one of them is written."""
+def _extract(path: Path, into: Path) -> list[str]:
+    """The names of the members, which are checked for count, size and path before one of them is written."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_BYTES:
                 raise CorruptFile(f"{path.name} unpacks to more than a bundle can hold", "it is no export of this tool")
             for member in members:
-                name = PurePosixPath(member.filename)
-                if name.is_absolute() or ".." in name.parts or "\\" in member.filename or member.is_dir():
+                if not inside(member.filename) or member.is_dir():
                     raise CorruptFile(f"{path.name} holds the member {member.filename!r}, which leaves its directory")
-                target = into / name
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise CorruptFile(f"{path.name} is compressed", "no export is: export it again")
+            for member in members:
+                target = into / member.filename
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(archive.read(member))
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError) as error:  # RuntimeError: encrypted
         raise CorruptFile(f"{path.name} is no .tce file that can be read ({error})", "export it again") from error
+    return [member.filename for member in members]
 
 
 def _checked(folder: Path) -> Bundle:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"{folder} is no export: it has no manifest.json", "`tinyclap-edge export` writes one"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CorruptFile(f"{folder}/manifest.json cannot be read ({error})", "export it again") from error
-    missing = [key for key in _KEYS if not isinstance(manifest, dict) or key not in manifest]
-    if missing:
-        raise CorruptFile(f"{folder}/manifest.json lacks {missing[0]!r}", "export it again with this version")
+    manifest = read_manifest(folder)
     for name, wanted in manifest["sha256"].items():
         file = folder / name
         found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "nothing"
         if found != wanted:
             raise CorruptFile(f"{name} in {folder} is not the file that was exported", "export it again")
+    pack = LabelPack.from_bytes((folder / "labels.tlp").read_bytes())
+    encoder = manifest["encoder"]
+    described = (manifest["labels"], encoder["r"], encoder["id"], manifest["frontend"]["id"])
+    if (list(pack.names), pack.dim, pack.encoder_id, pack.frontend_id) != described:
+        raise CorruptFile(f"{folder}/manifest.json describes another label pack than labels.tlp", "export it again")
     return Bundle(folder, manifest)

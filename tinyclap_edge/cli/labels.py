@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tinyclap_edge.cli.output import result, table, verb, warn
 from tinyclap_edge.errors import CorruptFile, UsageError
+
+if TYPE_CHECKING:
+    from tinyclap_edge.students.file import StudentFile
 
 
 @click.group("labels")
@@ -20,15 +23,15 @@ def command() -> None:
 @verb("labels encode")
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, after those named.")
-@click.option("--student", required=True, help="A built-in student, or a .safetensors file.")
+@click.option("--student", help="A built-in student, or a .safetensors file; default: the export's.")
 @click.option("--r", type=click.IntRange(1, 1024), help="Dimensions; default: the encoder's, or the student's.")
-@click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="Default: the student's.")
-@click.option("--encoder", help="The encoder.tflite, or the export that holds it, that the pack is for.")
+@click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="Default: the export's, or the student's.")
+@click.option("--encoder", help="The export, or the encoder.tflite, that the pack is for.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="Where to write, for example labels.tlp.")
 def _encode(
     names: tuple[str, ...],
     labels_file: str | None,
-    student: str,
+    student: str | None,
     r: int | None,
     reduction: str | None,
     encoder: str | None,
@@ -41,9 +44,16 @@ def _encode(
     from tinyclap_edge.students.presets import find_student
 
     labels = parse_labels([*names, *(_lines(labels_file) if labels_file else [])])
-    chosen = find_student(student)
-    encoder_id = UNBOUND
-    if encoder:
+    exported = _export(Path(encoder)) if encoder and not encoder.endswith(".tflite") else None
+    if student is None and exported:
+        student = str(exported["student"])
+    if student is None:
+        raise UsageError("which student?", "give --student, or --encoder with an export")
+    chosen, encoder_id = find_student(student), UNBOUND
+    if exported:
+        encoder_id, r, reduction = exported["id"], r or exported["r"], reduction or exported["reduction"]
+        _check_space(chosen, r, reduction, exported)
+    elif encoder:
         encoder_id, size = _encoder(Path(encoder))
         if r is not None and r != size:
             raise UsageError(f"--r {r} does not fit an encoder of {size} dimensions", "leave --r out")
@@ -112,14 +122,33 @@ def _lines(file: str) -> list[str]:
         raise UsageError(f"{file} is not UTF-8 text", "save it as UTF-8") from None
 
 
+def _export(path: Path) -> dict[str, Any]:
+    """What the manifest of an export (directory or .tce) says of its encoder."""
+    from tinyclap_edge.bundle.read import open_bundle
+
+    with open_bundle(path) as bundle:
+        return dict(bundle.manifest["encoder"])
+
+
+def _check_space(student: StudentFile, r: int, reduction: str, exported: dict[str, Any]) -> None:
+    """UsageError unless words become what they were for the export, by the same student and the same reduction."""
+    from tinyclap_edge.bundle.manifest import space_id
+
+    if space_id(student, r, reduction) != exported["space"]:
+        was = f"{exported['student']}, r = {exported['r']} ({exported['reduction']})"
+        raise UsageError(
+            f"the encoder was exported from {was}; {student.name}, r = {r} ({reduction}) maps words elsewhere",
+            "leave out --student, --r and --reduction, or give the student file that it was exported from",
+        )
+
+
 def _encoder(path: Path) -> tuple[str, int]:
-    """Identity (16 hex digits of the file's SHA-256) and embedding size of an encoder."""
+    """Identity (16 hex digits of the file's SHA-256) and embedding size of an encoder.tflite."""
     from tinyclap_export.tflite_reader import read_tflite
 
-    file = path / "encoder.tflite" if path.is_dir() else path
-    if not file.is_file():
-        raise UsageError(f"there is no encoder {file}", "give an encoder.tflite, or the directory that `export` wrote")
-    data = file.read_bytes()
+    if not path.is_file():
+        raise UsageError(f"there is no encoder {path}", "give an encoder.tflite, or the directory that `export` wrote")
+    data = path.read_bytes()
     graph = read_tflite(data)
     return hashlib.sha256(data).hexdigest()[:16], graph.tensors[graph.outputs[0]].shape[-1]
 

@@ -19,7 +19,6 @@ from tinyclap_edge.device.platformio_core import (
     TOOLBOX,
     check_installed,
     fill_toolbox,
-    has_scons,
     platformio_environment,
 )
 from tinyclap_edge.device.platformio_project import read_project
@@ -77,8 +76,9 @@ def build(
     board = _board(project, name)
     check_installed()
     chosen = _check_toolchain(board, toolchain)
-    if not has_scons(project / TOOLBOX):  # written by an installation with another PlatformIO
-        fill_toolbox(project / TOOLBOX)
+    # anew each time: it may come from an installation with another PlatformIO, or from anybody
+    shutil.rmtree(project / TOOLBOX, ignore_errors=True)
+    fill_toolbox(project / TOOLBOX)
     environment = platformio_environment() | {ENVIRONMENT_VARIABLE: chosen}
     # started in the project, since PlatformIO reads its own state before it looks at -d
     command = [sys.executable, "-m", "platformio", "run", "-e", name]

@@ -54,6 +54,7 @@ def write_report(
 def update_report(folder: Path, **sections: Any) -> None:
     """Replace sections of an export's report (see write_report; None removes one) and write all three files again.
 
+    A benchmark that counted instructions stays when the new one counted none (one on the PC, say).
     UsageError where there is no report, CorruptFile where report.json cannot be read.
     """
     unknown = set(sections) - set(SECTIONS)
@@ -67,6 +68,9 @@ def update_report(folder: Path, **sections: Any) -> None:
         raise UsageError(f"{folder} holds no report.json", "`tinyclap-edge export` writes one") from error
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptFile(f"{path.name} is not a report", "export again") from error
+    new, old = sections.get("bench"), data.get("bench")
+    if new and old and old.get("instructions") and not new.get("instructions"):
+        del sections["bench"]
     fresh = {k: _stored(k, v) for k, v in sections.items() if v is not None}
     kept = {k: v for k, v in data.items() if k in SECTIONS and k not in sections}
     ordered = {k: (fresh | kept)[k] for k in SECTIONS if k in fresh or k in kept}
