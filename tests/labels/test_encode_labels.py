@@ -21,7 +21,9 @@ def student() -> StudentFile:
     rotation = np.linalg.qr(rng.normal(size=(16, 16)))[0].astype(np.float32)
     projection = rng.normal(size=(16, 384)).astype(np.float32)
     order = rng.permutation(16).astype(np.int32)
-    return StudentFile("s", "phinet:alpha=1", 16, FrontendSpec(), {}, rotation, order, projection)
+    return StudentFile(
+        "s", "phinet:alpha=1", 16, FrontendSpec(), {}, rotation, order, projection, np.full(16, 0.01, np.float32)
+    )
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def test_lists_that_make_no_sense_are_refused_in_words(items, says):
 
 def test_known_names_need_no_text_tower(student, without_tower):
     rows = encode_labels(["Dog_Bark", "rain"], student)
-    expected = load_bank().vectors(["dog bark", "rain"]) @ student.text_projection.T
+    projected = load_bank().vectors(["dog bark", "rain"]) @ student.text_projection.T
+    expected = projected / np.linalg.norm(projected, axis=1, keepdims=True) - student.text_mean
     assert rows.shape == (2, 16) and rows.dtype == np.float32
     assert np.allclose(rows, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
 
@@ -76,7 +79,8 @@ def test_an_unknown_name_is_encoded_by_the_text_tower_and_keeps_its_place(studen
 
     rows = encode_labels(["rain", "zorp", "wind"], student, encode=encode)
     column = student.text_projection[:, 7]
-    assert np.allclose(rows[1], column / np.linalg.norm(column), atol=1e-6)
+    centred = column / np.linalg.norm(column) - student.text_mean
+    assert np.allclose(rows[1], centred / np.linalg.norm(centred), atol=1e-6)
     assert np.allclose(rows[[0, 2]], encode_labels(["rain", "wind"], student), atol=1e-6)
     assert asked[0] == "zorp" and all("zorp" in text for text in asked)
 

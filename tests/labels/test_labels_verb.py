@@ -34,7 +34,9 @@ def student_path(tmp_path_factory):
     rng = np.random.default_rng(0)
     tensors = {k: rng.normal(size=s).astype(np.float32) for k, s in tensor_shapes(parse_arch(ARCH), 12).items()}
     projection = rng.normal(size=(12, 384)).astype(np.float32)
-    student = StudentFile("s", ARCH, 12, FrontendSpec(), tensors, np.eye(12), np.arange(12), projection, default_r=8)
+    student = StudentFile(
+        "s", ARCH, 12, FrontendSpec(), tensors, np.eye(12), np.arange(12), projection, np.zeros(12), default_r=8
+    )
     path = tmp_path_factory.mktemp("student") / "s.safetensors"
     write_student(path, student)
     return str(path)

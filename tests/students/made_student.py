@@ -27,4 +27,7 @@ def made_student(arch: str, dim: int = 24, spec: FrontendSpec | None = None, see
     rotation = np.linalg.qr(rng.normal(size=(dim, dim)))[0].astype(np.float32)
     order = rng.permutation(dim).astype(np.int32)
     projection = rng.normal(size=(dim, 384)).astype(np.float32)
-    return StudentFile("made", arch, dim, spec or FrontendSpec(), tensors, rotation, order, projection, default_r=8)
+    mean = (0.02 * rng.normal(size=dim)).astype(np.float32)
+    return StudentFile(
+        "made", arch, dim, spec or FrontendSpec(), tensors, rotation, order, projection, mean, default_r=8
+    )

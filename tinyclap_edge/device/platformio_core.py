@@ -91,12 +91,6 @@ def fill_toolbox(toolbox: Path) -> None:
     (toolbox / "appstate.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
 
 
-def has_scons(toolbox: Path) -> bool:
-    """Whether the toolbox serves the installed PlatformIO."""
-    version = scons_version()
-    return (toolbox / "packages" / f"tool-scons@{version}" / "scons.py").is_file()
-
-
 def platformio_environment() -> dict[str, str]:
     """The environment of a PlatformIO process: its folders come from the project's platformio.ini alone."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PLATFORMIO_")}

@@ -65,7 +65,7 @@ def encode_labels(
     if unknown:
         missing = [names[i] for i in unknown]
         text[unknown] = ensemble(missing, encode or _text_tower(missing, bank))
-    return unit_rows(text @ student.text_projection.T)
+    return unit_rows(unit_rows(text @ student.text_projection.T) - student.text_mean)
 
 
 def _text_tower(names: list[str], bank: Bank) -> EncodeTexts:

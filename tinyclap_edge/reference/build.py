@@ -160,24 +160,31 @@ def stage_embed(config: BuildConfig, work: Path, clips: dict, vectors: dict, dev
     from tinyclap_edge.frontend.spec import FrontendSpec
     from tinyclap_edge.reference import data
     from tinyclap_edge.reference.teaching import extra_mixtures, project
-    from tinyclap_edge.teachers.reference import load_teacher
+    from tinyclap_edge.teachers.reference import load_teacher, save_teacher
 
     if (work / "pool.npz").is_file():
         return
-    teacher = load_teacher(work / "teacher.safetensors")[0].to(device)
+    teacher, card = load_teacher(work / "teacher.safetensors")
+    teacher.to(device)
+    teacher.audio_mean.zero_()  # a killed run may have centred it already
+    teacher.text_mean.zero_()
     train = clips["train"]
     mixtures, mixture_level = extra_mixtures(train, config)
     features = np.concatenate([train.features, mixtures])
+    embeddings = teacher.embed_db(features)
+    captions = vectors["captions"][np.flatnonzero(vectors["used"])]
+    teacher.centre(embeddings[: len(train)], project(teacher, captions))
+    save_teacher(work / "teacher.safetensors", teacher, card)
     temporary = work / "pool-features.tmp.npy"
     np.save(temporary, features)
     temporary.replace(work / "pool-features.npy")
-    picks = np.flatnonzero(vectors["used"])
     _save_npz(
         work / "pool.npz",
         level_db=np.concatenate([train.level_db, mixture_level]),
-        embeddings=teacher.embed_db(features).astype(np.float16),
+        embeddings=embeddings.astype(np.float16),
+        mean=teacher.audio_mean.cpu().numpy(),
         shapes=data.noise_shapes(config, FrontendSpec()),
-        captions=project(teacher, vectors["captions"][picks]).astype(np.float16),
+        captions=project(teacher, captions).astype(np.float16),
         clips=np.int64(len(train)),
     )
     log(f"embed: {len(features)} clips")

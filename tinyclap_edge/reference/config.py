@@ -10,20 +10,27 @@ from tinyclap_edge.evaluate.sets import EvaluationSizes
 
 @dataclass(frozen=True)
 class StudentRecipe:
-    """One student: its architecture, optimiser steps, peak rate, and the dimension it ships with."""
+    """One student: its architecture, steps and peak rate of the cycle towards the teacher's embeddings, the cycles
+    towards the centred ones, and the dimension it ships with."""
 
     name: str
     arch: str
     steps: int
     learning_rate: float = 4e-3
-    default_r: int = 64
+    refinements: tuple[tuple[int, float], ...] = ((700, 2e-3),)  # steps and peak rate of each further cycle
+    default_r: int = 128
 
 
 # A small t0 with a large beta keeps the wide early maps cheap and spends on the late ones: as many operations,
 # a fifth more clips a second in training, and a lower peak of activations.
 STUDENTS = (
     # STM32H7 class: 352 k parameters, 10.5 M MACs, 128 KB of activations layer by layer
-    StudentRecipe("nucleo", "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2200),
+    StudentRecipe(
+        "nucleo",
+        "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4",
+        2200,
+        refinements=((700, 2e-3), (400, 1.5e-3)),
+    ),
     # ESP32 class: 211 k parameters, 6.1 M MACs, 96 KB
     StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
     # 256 KB-RAM Cortex-M4 class: 121 k parameters, 3.3 M MACs, 64 KB
@@ -94,7 +101,11 @@ QUICK = BuildConfig(
     teacher_checks=2,
     extra_mixtures=8,
     student_batch=8,
-    students=(StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 3),),
+    students=(
+        StudentRecipe(
+            "small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 3, refinements=((2, 1e-3),)
+        ),
+    ),
     calibration_clips=8,
     curve=(8, 384),
     evaluation=EvaluationSizes(fresh=1, second=1, held_out=1, shifted=1),

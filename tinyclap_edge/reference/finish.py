@@ -131,6 +131,7 @@ def finish_student(
         rotation=basis,
         order=order,
         text_projection=teacher.text_projection.detach().numpy(),
+        text_mean=teacher.text_mean.numpy(),
         default_r=recipe.default_r,
     )
     encoder = make_encoder(made, recipe.default_r, None, "minmax", load_calibration(out / "calibration.npz"))
@@ -170,7 +171,7 @@ def _remember(embed: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray
 
 def _label_rows(classes: np.ndarray) -> np.ndarray:
     """Class rows as a label pack holds them: int8."""
-    return quantize_rows(classes).astype(np.float64)
+    return unit(quantize_rows(classes))
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -148,7 +148,7 @@ def train_teacher(
 
     own = [p for n, p in teacher.named_parameters() if n != "text_projection"]
     for number, cycle in enumerate(config.teacher_cycles):
-        groups = [
+        groups: list[dict] = [
             {"params": own},
             {"params": [teacher.text_projection], "lr_factor": config.text_rate_factor, "weight_decay": 0.0},
         ]
@@ -186,7 +186,7 @@ def validation_scores(
     """Accuracy on the seen families by their bare names; accuracy and mean true probability (at an inverse
     temperature of 20) on the validation families by described prompts."""
     names = [n for n in SEEN if any(d[0].family == n for d in seen_validation.descriptions)]
-    labels = np.array([names.index(d[0].family) for d in seen_validation.descriptions])
+    labels = np.array([names.index(d[0].family or "") for d in seen_validation.descriptions])
     bare = project(teacher, np.stack([examination[f"the sound of {n}"] for n in names]))
     seen = top1(teacher.embed_db(seen_validation.features), labels, bare).value
     texts = dict(zip(examination, project(teacher, np.stack(list(examination.values()))), strict=True))

@@ -1,8 +1,9 @@
 """A student on disk: one safetensors file with the weights, the reduction of its space and its measured accuracies.
 
 Tensors: `student.<name>` (see layout.py), `space.rotation` (dim, dim) float32, rows are the principal directions of
-the shared space by falling variance, `space.order` (dim,) int32, entries by falling mean magnitude, and
-`text.projection` (dim, text) float32, which maps the text tower's embedding into the space. The header holds strings:
+the shared space by falling variance, `space.order` (dim,) int32, entries by falling mean magnitude,
+`text.projection` (dim, text) float32, which maps the text tower's embedding into the space, and `text.mean` (dim,)
+float32, which is then taken away to centre it. The header holds one JSON object:
 format, arch, dim, frontend, teacher, default_r, reduction, card.
 """
 
@@ -38,6 +39,7 @@ class StudentFile:
     rotation: np.ndarray  # (dim, dim) float32
     order: np.ndarray  # (dim,) int32
     text_projection: np.ndarray  # (dim, text dim) float32
+    text_mean: np.ndarray  # (dim,) float32, of unit projected texts
     teacher: str = "reference"
     default_r: int = 64
     reduction: str = "rotate"
@@ -57,6 +59,7 @@ def write_student(path: Path, student: StudentFile) -> None:
     arrays["space.rotation"] = np.ascontiguousarray(student.rotation, np.float32)
     arrays["space.order"] = np.ascontiguousarray(student.order, np.int32)
     arrays["text.projection"] = np.ascontiguousarray(student.text_projection, np.float32)
+    arrays["text.mean"] = np.ascontiguousarray(student.text_mean, np.float32)
     header = {
         "about": json.dumps(
             {
@@ -110,7 +113,7 @@ def _read(path: Path) -> StudentFile:
     if not 1 <= dim <= 4096:
         raise CorruptFile(f"{path.name}: an embedding of {dim} entries is out of range")
     wanted = {f"student.{k}": v for k, v in tensor_shapes(parse_arch(arch), dim).items()}
-    wanted |= {"space.rotation": (dim, dim), "space.order": (dim,)}
+    wanted |= {"space.rotation": (dim, dim), "space.order": (dim,), "text.mean": (dim,)}
     for name, shape in wanted.items():
         if name not in arrays:
             raise CorruptFile(f"{path.name} lacks the tensor {name}", f"its header says {arch}")
@@ -144,6 +147,7 @@ def _read(path: Path) -> StudentFile:
         rotation=arrays["space.rotation"],
         order=order,
         text_projection=projection,
+        text_mean=arrays["text.mean"],
         teacher=str(about["teacher"]),
         default_r=default_r,
         reduction=reduction,

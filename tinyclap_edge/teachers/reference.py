@@ -67,21 +67,35 @@ class AudioTower(nn.Module):
 
 
 class ReferenceTeacher(nn.Module):
-    """Audio tower, text projection (384 -> 384) and the learned inverse temperature."""
+    """Audio tower, text projection (384 -> 384), the learned inverse temperature, and the two means of the space.
+
+    All embeddings of one side share a direction that says nothing (half their length, after training). `centre` takes
+    it away: what is left differs more, so that a student has more to learn from and int8 more to resolve.
+    """
+
+    audio_mean: Tensor
+    text_mean: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.audio = AudioTower()
         self.text_projection = nn.Parameter(torch.eye(DIM))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.register_buffer("audio_mean", torch.zeros(DIM))
+        self.register_buffer("text_mean", torch.zeros(DIM))
+
+    def centre(self, audio: np.ndarray, text: np.ndarray) -> None:
+        """Take the means of unit embeddings (n, 384) of either side away from now on."""
+        self.audio_mean += torch.from_numpy(audio.mean(0)).to(self.audio_mean)
+        self.text_mean += torch.from_numpy(text.mean(0)).to(self.text_mean)
 
     def forward(self, x: Tensor) -> Tensor:
         """Unit audio embeddings (batch, 384) of normalised log-mels."""
-        return F.normalize(self.audio(x), dim=1)
+        return F.normalize(F.normalize(self.audio(x), dim=1) - self.audio_mean, dim=1)
 
     def project_text(self, text: Tensor) -> Tensor:
         """Unit vectors (n, 384) in the shared space from the text tower's (n, 384)."""
-        return F.normalize(text @ self.text_projection.T, dim=1)
+        return F.normalize(F.normalize(text @ self.text_projection.T, dim=1) - self.text_mean, dim=1)
 
     @property
     def scale(self) -> Tensor:
@@ -108,7 +122,9 @@ def save_teacher(path: Path, teacher: ReferenceTeacher, card: dict) -> None:
     for name, value in sorted(teacher.state_dict().items()):
         if name.endswith("num_batches_tracked"):
             continue
-        exact = name.endswith(("running_var", "running_mean", "log_scale", "text_projection"))
+        exact = name.endswith(
+            ("running_var", "running_mean", "log_scale", "text_projection", "audio_mean", "text_mean")
+        )
         array = value.detach().cpu().numpy().astype(np.float32 if exact else np.float16)
         arrays[name] = np.ascontiguousarray(array)  # safetensors writes the buffer whatever its strides say
     path.parent.mkdir(parents=True, exist_ok=True)
