@@ -29,7 +29,6 @@ STUDENTS = (
         "nucleo",
         "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4",
         2200,
-        refinements=((700, 2e-3), (400, 1.5e-3)),
     ),
     # ESP32 class: 211 k parameters, 6.1 M MACs, 96 KB
     StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
