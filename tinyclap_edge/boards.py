@@ -7,6 +7,7 @@ type or an impossible value is refused with file, line and the nearest name.
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import re
 from dataclasses import asdict, dataclass
@@ -177,6 +178,7 @@ class Board:
         return asdict(self) | {"arch": self.arch, "emulated": self.emulated}
 
 
+@functools.lru_cache(maxsize=8)
 def load_boards(path: Path | str | None = None) -> dict[str, Board]:
     """Every board of a file (the package's own by default), by name."""
     path = Path(path) if path else data_file("boards.yaml")

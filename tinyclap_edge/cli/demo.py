@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def command(board: str, out: str, labels: str | None) -> dict[str, Any]:
             ready = prepare(bundle, "emulator", Path(work))
         with progress("counting one window's instructions"):
             cost = bench(ready, 1)
-        fast = prepare(bundle, "emulator", Path(work), count=False)
+        fast = dataclasses.replace(ready, count=False)
         with progress("the emulated board listens to the examples", len(files)) as advance:
             heard = classify_files(fast, files, advance)
         logmels = {f.stem: logmel_float(read_audio(f, bundle.spec.sample_rate_hz).pcm, bundle.spec) for f in files}
