@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from named_sounds import LABELS
 
 settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
-
-LABELS = ("dog barking", "rain", "police siren", "guitar", "glass breaking")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import LABELS
+from named_sounds import LABELS
 
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import LABELS
+from named_sounds import LABELS
 from tinyclap_export.errors import ExportError
 
 from tinyclap_edge.cli import output
