@@ -8,7 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tinyclap_edge.distill.augment import AugmentConfig, NoiseShapes, augment, mix_powers  # noqa: E402
-from tinyclap_edge.distill.losses import cosine_distillation_loss, soft_contrastive_loss  # noqa: E402
+from tinyclap_edge.distill.losses import (  # noqa: E402
+    cosine_distillation_loss,
+    similarity_distillation_loss,
+    soft_contrastive_loss,
+)
 
 QUIET = AugmentConfig(
     noise_share=0, eq_share=0, level_share=0, saturate_share=0, shift_frames=0
@@ -29,6 +33,15 @@ def test_the_teacher_gets_no_gradient() -> None:
     student, teacher = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
     cosine_distillation_loss(student, teacher).backward()
     assert student.grad is not None and teacher.grad is None
+
+
+def test_the_similarity_loss_sees_which_neighbour_wins() -> None:
+    anchors = torch.eye(3)
+    teacher = torch.tensor([[0.8, 0.6, 0.0]])
+    assert similarity_distillation_loss(5 * teacher, teacher, anchors, 15.0).item() == pytest.approx(0, abs=1e-6)
+    swapped, dimmed = torch.tensor([[0.6, 0.8, 0.0]]), torch.tensor([[0.8, 0.6, 0.29]])  # both at a cosine of 0.96
+    losses = [similarity_distillation_loss(x, teacher, anchors, 15.0).item() for x in (swapped, dimmed)]
+    assert losses[0] > 10 * losses[1] > 0
 
 
 def test_the_contrastive_loss_is_infonce_when_only_pairs_fit() -> None:

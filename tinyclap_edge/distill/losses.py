@@ -16,6 +16,18 @@ def cosine_distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return (1.0 - F.cosine_similarity(student, teacher.detach(), dim=-1)).mean()
 
 
+def similarity_distillation_loss(student: Tensor, teacher: Tensor, anchors: Tensor, scale: float) -> Tensor:
+    """How differently student and teacher rank the same anchors: mean KL(teacher's shares || student's shares).
+
+    student, teacher: (batch, dim) float, any norm; anchors: (n, dim) unit vectors, stored embeddings of the teacher.
+    Shares are softmax(scale * cosine to each anchor). Returns a scalar >= 0. SEED (arXiv 2101.04731), with a fixed
+    queue. The cosine alone is blind to which of two near labels wins; this is not, and it needs neither.
+    """
+    shares = F.log_softmax(scale * F.normalize(student, dim=-1) @ anchors.T, -1)
+    wanted = F.log_softmax(scale * F.normalize(teacher.detach(), dim=-1) @ anchors.T, -1)
+    return F.kl_div(shares, wanted, reduction="batchmean", log_target=True)
+
+
 def soft_contrastive_loss(
     audio: Tensor,
     text: Tensor,

@@ -2,7 +2,7 @@
 
     build(Path("runs/reference"), out=Path("tinyclap_edge/models/reference"))
 
-Step counts are fixed, never wall time; a killed run continues where it was. On two cores it takes under an hour.
+Step counts are fixed, never wall time; a killed run continues where it was. On two cores it takes about an hour and a half.
 """
 
 from __future__ import annotations

@@ -10,14 +10,12 @@ from tinyclap_edge.evaluate.sets import EvaluationSizes
 
 @dataclass(frozen=True)
 class StudentRecipe:
-    """One student: its architecture, steps and peak rate of the cycle towards the teacher's embeddings, the cycles
-    towards the centred ones, and the dimension it ships with."""
+    """One student: its architecture, optimiser steps, peak rate, and the dimension it ships with."""
 
     name: str
     arch: str
     steps: int
-    learning_rate: float = 4e-3
-    refinements: tuple[tuple[int, float], ...] = ((700, 2e-3),)  # steps and peak rate of each further cycle
+    learning_rate: float = 1.2e-2
     default_r: int = 128
 
 
@@ -28,12 +26,12 @@ STUDENTS = (
     StudentRecipe(
         "nucleo",
         "phinet:alpha=0.667,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4",
-        2200,
+        3000,
     ),
     # ESP32 class: 211 k parameters, 6.1 M MACs, 96 KB
-    StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
+    StudentRecipe("esp", "phinet:alpha=0.5,beta=2.5,t0=2,N=8,compat=1,padding=same,divisor=4", 3000),
     # 256 KB-RAM Cortex-M4 class: 121 k parameters, 3.3 M MACs, 64 KB
-    StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 2000),
+    StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 4200),
 )
 
 
@@ -77,6 +75,10 @@ class BuildConfig:
     mix_share: float = 0.25
     extra_mixtures: int = 10000  # mel-domain mixtures that only the students see: they need no caption
     student_batch: int = 64
+    plain_share: float = 0.4  # of a student's batch: seen families alone, beside draws from everything
+    anchors: int = 2048  # embeddings whose ranking the student learns beside its own
+    anchor_scale: float = 15.0
+    anchor_weight: float = 1.0
     students: tuple[StudentRecipe, ...] = STUDENTS
     calibration_clips: int = 192
     curve: tuple[int, ...] = (8, 16, 32, 64, 128, 384)
@@ -100,11 +102,7 @@ QUICK = BuildConfig(
     teacher_checks=2,
     extra_mixtures=8,
     student_batch=8,
-    students=(
-        StudentRecipe(
-            "small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 3, refinements=((2, 1e-3),)
-        ),
-    ),
+    students=(StudentRecipe("small", "phinet:alpha=0.334,beta=3,t0=2,N=8,compat=1,padding=same,divisor=4", 5),),
     calibration_clips=8,
     curve=(8, 384),
     evaluation=EvaluationSizes(fresh=1, second=1, held_out=1, shifted=1),
