@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -239,3 +240,15 @@ def test_every_family_has_typical_attributes() -> None:
     from tinyclap_edge.data.sounds.typical import typical_values
 
     assert all("texture" in typical_values(name) for name in FAMILIES)
+
+
+def _term_handler(_clip) -> bool:
+    return signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_rendering_in_parallel_ends_though_the_caller_handles_sigterm():
+    kept = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert list(render_many([("family:rain", 0), ("family:rain", 1)], 2, _term_handler)) == [True, True]
+    finally:
+        signal.signal(signal.SIGTERM, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import numpy as np
 import pytest
 
@@ -98,6 +99,12 @@ def test_a_pack_ranks_as_the_float_rows_do(student, reduction):
     assert np.array_equal(scores.argmax(1), np.arange(5))
     assert pack.dim == 8 and pack.frontend_id == student.frontend.frontend_id
     assert pack.thresholds_q15.tolist() == [int(DEFAULT_THRESHOLD * 32768 + 0.5)] * 5
+
+
+def test_a_student_that_was_examined_brings_its_own_threshold(student):
+    examined = dataclasses.replace(student, card={"threshold": {"value": 0.25}})
+    pack = make_pack(["dog bark", "rain"], examined, reduce_matrix(student, 8), "ab" * 8, "cd" * 8)
+    assert pack.thresholds_q15.tolist() == [8192, 8192]
 
 
 def test_the_same_labels_give_the_same_bytes(student):

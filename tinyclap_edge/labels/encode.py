@@ -94,11 +94,13 @@ def make_pack(
 ) -> LabelPack:
     """A pack for an encoder whose embedding was reduced by `matrix`.
 
-    matrix: (r, student.dim) from students.file.reduce_matrix; ids: 16 hex digits; thresholds: cosines, one a label.
+    matrix: (r, student.dim) from students.file.reduce_matrix; ids: 16 hex digits; thresholds: cosines, one a label;
+    without them all get the one measured for this student, or DEFAULT_THRESHOLD.
     """
     names = parse_labels(names)
     if thresholds is None:
-        thresholds = [DEFAULT_THRESHOLD] * len(names)
+        measured = student.card.get("threshold", {})
+        thresholds = [float(measured.get("value", DEFAULT_THRESHOLD))] * len(names)
     if len(thresholds) != len(names) or not all(-1 <= t <= 1 for t in thresholds):
         raise UsageError(f"{len(names)} labels need as many thresholds between -1 and 1")
     rows = quantize_rows(encode_labels(names, student) @ np.asarray(matrix, np.float32).T)

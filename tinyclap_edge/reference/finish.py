@@ -22,13 +22,14 @@ from tinyclap_edge.distill.loop import lean
 from tinyclap_edge.evaluate.harness import evaluation_texts, examine, reduce_texts
 from tinyclap_edge.evaluate.quantized import int8_embed
 from tinyclap_edge.evaluate.sets import EvaluationSet, build_sets
+from tinyclap_edge.evaluate.threshold import choose_threshold, examine_threshold
 from tinyclap_edge.evaluate.zeroshot import Texts, class_matrix, top1, unit
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.labels.encode import quantize_rows
 from tinyclap_edge.reduce.prune import magnitude_order, random_order, selection
 from tinyclap_edge.reduce.rotate import rotation
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
-from tinyclap_edge.reference.data import NOISE_LEVEL_DB, shards_of
+from tinyclap_edge.reference.data import NOISE_LEVEL_DB, load_shards, shards_of
 from tinyclap_edge.reference.students import load_pool
 from tinyclap_edge.reference.teaching import project
 from tinyclap_edge.students.file import StudentFile, write_student
@@ -149,6 +150,7 @@ def finish_student(
             "reduced to int8": _cosine(audio @ matrix.T, integer(fresh.features)),
         },
     }
+    card["threshold"] = default_threshold(integer, fresh, reduce_texts(texts, matrix), work)
     card["teacher"] = teacher_table
     seen = card["int8"]["fresh"]["ensemble"]
     card["seen"] = {"accuracy": seen["value"], "low": seen["low"], "high": seen["high"], "n": seen["n"]}
@@ -167,6 +169,17 @@ def _remember(embed: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray
         return known[id(features)]
 
     return remembered
+
+
+def default_threshold(
+    embed: Callable[[np.ndarray], np.ndarray], fresh: EvaluationSet, texts: Texts, work: Path
+) -> dict[str, Any]:
+    """The threshold that label packs get: chosen on the seen families' validation clips, examined on the fresh ones."""
+    clips = load_shards(["seen-validation"], work / "shards")
+    classes = _label_rows(class_matrix(fresh.names, texts, "ensemble"))
+    own = np.array([fresh.names.index(d[0].family or "") for d in clips.descriptions])
+    value = choose_threshold(embed(clips.features), own, classes)
+    return examine_threshold(value, embed(fresh.features), fresh.labels, classes)
 
 
 def _label_rows(classes: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def model_card(
         "",
     ]
     if facts:
-        parts += [markdown.render(_facts_table(student_name, facts), 2)]
+        parts += [markdown.render(_facts_table(student_name, facts, card.get("threshold")), 2)]
     parts += ["## Use", "", "```sh", *_usage(student_name), "```", "", "## Accuracy", ""]
     if not e.forms:
         return "\n".join([*parts, "This student's file carries no measured accuracies."]) + "\n"
@@ -108,7 +108,13 @@ def _front_matter() -> str:
     return "\n".join([*lines, *(f"- {tag}" for tag in TAGS), "---", ""])
 
 
-def _facts_table(name: str, facts: ModelFacts) -> tables.Table:
+def _facts_table(name: str, facts: ModelFacts, threshold: Mapping[str, Any] | None) -> tables.Table:
+    heard = (
+        f"{threshold['value']:.2f}, until calibrated: {threshold['found']:.0%} of the seen families' sounds reach it with "
+        f"their own name, {threshold['false alarms']:.1%} of the pairs of a sound and another name (n = {threshold['n']})"
+        if threshold
+        else ""
+    )
     rows = [
         ("file", f"{name}.safetensors"),
         ("made for", facts.made_for),
@@ -119,6 +125,7 @@ def _facts_table(name: str, facts: ModelFacts) -> tables.Table:
         ("multiply-accumulates", f"{tables.number(facts.macs)} a window"),
         ("input", facts.frontend),
         ("front-end id", facts.frontend_id),
+        ("threshold of a label", heard),
     ]
     return tables.table("What this is", ("", ""), [row for row in rows if row[1]], words=(0, 1))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -145,6 +146,12 @@ def _job(job: tuple[str, int], transform: Callable[[Clip], Any] | None, options:
     return clip if transform is None else transform(clip)
 
 
+def _default_signals() -> None:
+    """A fork keeps the parent's handlers; one that survives the SIGTERM of the pool's end would hang the parent."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends the pool
+
+
 def render_many(
     jobs: Sequence[tuple[str, int]],
     processes: int = 1,
@@ -166,7 +173,7 @@ def render_many(
                 progress(done, len(jobs))
         return
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with context.Pool(processes) as pool:
+    with context.Pool(processes, _default_signals) as pool:
         for done, result in enumerate(pool.imap(work, jobs, chunksize=16), 1):
             yield result
             if progress:
