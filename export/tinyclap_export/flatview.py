@@ -13,6 +13,8 @@ import numpy as np
 
 from tinyclap_export.errors import ExportError
 
+MAX_TABLES = 1 << 16  # in one list; a file of 64 MB could hold millions, and visiting them takes minutes
+
 
 def corrupt(what: str) -> ExportError:
     return ExportError(f"the .tflite file is corrupt: {what}", "export or download it again", exit_code=7)
@@ -102,6 +104,8 @@ class Table:
 
     def tables(self, slot: int) -> list[Table]:
         at, count = self._vector(slot, 4)
+        if count > MAX_TABLES:
+            raise corrupt(f"a list of {count} tables at {at}")
         return [Table(self.file, at + 4 * i + int(self.file.unpack("I", at + 4 * i))) for i in range(count)]
 
     def text(self, slot: int) -> str:

@@ -16,6 +16,15 @@ def schema() -> ModuleType:
     return schema_py_generated
 
 
+def operator_name(code: int) -> str:
+    """What TFLite calls a builtin operator, for a message: "WHILE"; its number where the schema does not know it."""
+    try:
+        names = vars(schema().BuiltinOperator)
+    except ExportError:
+        names = {}
+    return next((name for name, number in names.items() if number == code), f"(builtin code {code})")
+
+
 # kind: (builtin operator code, version that int8 needs)
 BUILTIN = {
     "ADD": (0, 2),

@@ -11,6 +11,7 @@ from tinyclap_export.graph import Op, Tensor
 
 MAX_ELEMENTS = 1 << 27  # a larger tensor is refused: no microcontroller holds it, and no index overflows
 MAX_TAPS = 1 << 16  # of a convolution or pooling window
+MAX_WINDOW_WORK = 1 << 28  # taps times output pixels, of one channel: counting a pool's elements takes a second
 
 
 def conv_output(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
@@ -77,6 +78,8 @@ def _window(op: Op, x: tuple[int, ...], kernel: tuple[int, int], dilation: tuple
     if math.prod(kernel) > MAX_TAPS or math.prod(x[1 + i] + spans[i] for i in (0, 1)) * x[3] > MAX_ELEMENTS:
         raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]}, dilation {dilation}, is too large")
     rows, cols = (conv_output(x[1 + i], kernel[i], stride[i], dilation[i], op.attrs["padding"]) for i in (0, 1))
+    if rows * cols * math.prod(kernel) > MAX_WINDOW_WORK:
+        raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]} over {rows} x {cols} pixels is too much work")
     return rows, cols
 
 

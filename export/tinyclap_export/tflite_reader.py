@@ -16,20 +16,26 @@ from tinyclap_export.errors import ExportError
 from tinyclap_export.flatview import File, Table, corrupt
 from tinyclap_export.graph import Graph, Op, Quant, Tensor
 from tinyclap_export.kernels_integer import prepare_kernels
-from tinyclap_export.schema import FILE_IDENTIFIER, KIND_OF_CODE
+from tinyclap_export.schema import FILE_IDENTIFIER, KIND_OF_CODE, operator_name
 from tinyclap_export.shapes import MAX_ELEMENTS
 from tinyclap_export.tflite_options import PARAMETER_INPUT, read_attributes
 
 _TYPE_NAMES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 7: "int16", 9: "int8", 17: "int4"}
 _CUSTOM = 32
 MAX_RANK = 6
+MAX_FILE_BYTES = 1 << 26  # 64 MB: eight times the flash of the largest board; more only costs time
+MAX_OPERATORS = 2048  # planning takes time by the square of them; a MobileNetV3 has 130
+FULL_INT8 = "quantise the model to full int8 with int8 input and output"
 
 
-def read_tflite(data: bytes) -> Graph:
+def read_tflite(data: bytes, batch_one: bool = False) -> Graph:
     """Parse, check and return the graph of a .tflite; what it returns runs in the integer reference.
 
+    batch_one: where only the batch axis is dynamic (-1), take it as 1 instead of refusing the file.
     Raises ExportError with exit code 7 (corrupt) or 5 (not supported); never another exception.
     """
+    if len(data) > MAX_FILE_BYTES:
+        raise ExportError(f"the file has {len(data):,} bytes, above {MAX_FILE_BYTES:,}", "no board holds such a model")
     file = File(bytes(data), FILE_IDENTIFIER)
     model = file.root()
     if model.has(8) or model.has(9):
@@ -39,7 +45,7 @@ def read_tflite(data: bytes) -> Graph:
         raise corrupt("it holds no subgraph")
     if len(subgraphs) > 1:
         raise ExportError(f"the model has {len(subgraphs)} subgraphs", "convert a model without control flow")
-    reader = _Reader(subgraphs[0], model.tables(1), model.tables(4))
+    reader = _Reader(subgraphs[0], model.tables(1), model.tables(4), batch_one)
     graph = reader.graph()
     graph.validate()
     prepare_kernels(graph)
@@ -49,13 +55,13 @@ def read_tflite(data: bytes) -> Graph:
 class _Reader:
     """One subgraph; tensors are converted when an operator first uses them."""
 
-    def __init__(self, subgraph: Table, codes: list[Table], buffers: list[Table]) -> None:
+    def __init__(self, subgraph: Table, codes: list[Table], buffers: list[Table], batch_one: bool) -> None:
         self.tensors = subgraph.tables(0)
         self.inputs = [int(i) for i in subgraph.array(1, "int32")]
         self.outputs = [int(i) for i in subgraph.array(2, "int32")]
         self.operators = subgraph.tables(3)
         self.name = _clean(subgraph.text(4)) or "model"
-        self.codes, self.buffers = codes, buffers
+        self.codes, self.buffers, self.batch_one = codes, buffers, batch_one
         self.names: dict[int, str] = {}
         self.taken: set[str] = set()
         self.result = Graph(self.name)
@@ -63,6 +69,11 @@ class _Reader:
     def graph(self) -> Graph:
         if not self.inputs or not self.outputs or not self.operators:
             raise corrupt("it has no inputs, no outputs or no operators")
+        if len(self.operators) > MAX_OPERATORS:
+            raise ExportError(f"the model has {len(self.operators)} operators, above {MAX_OPERATORS}",
+                              "split the model; no network for a microcontroller is so deep")  # fmt: skip
+        if len(set(self.inputs)) != len(self.inputs):
+            raise ExportError(f"the graph inputs {self.inputs} name one tensor twice", "convert the model again")
         self.result.inputs = [self.activation(i, "graph input") for i in self.inputs]
         for index, table in enumerate(self.operators):
             self.result.ops.append(self.operator(index, table))
@@ -78,6 +89,7 @@ class _Reader:
         where = f"operator {index} {kind}"
         if not inputs or len(outputs) != 1:
             raise corrupt(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs")
+        where += f" {_clean(self.raw(outputs[0], where).text(3))}"
         where += f" ({', '.join(str(list(self.shape(i, where))) for i in inputs if i >= 0)})"
         parameter = PARAMETER_INPUT.get(kind)
         values = None
@@ -99,13 +111,18 @@ class _Reader:
         code = self.codes[code_index]
         number = max(code.integer(0, "b"), code.integer(3, "i"))
         if number == _CUSTOM:
-            raise ExportError(f"operator {index} is the custom operator {_clean(code.text(1))!r}",
+            name = _clean(code.text(1))
+            raise ExportError(f"operator {index} is the custom operator {name!r} ({self.raw_shapes(table)})",
                               "convert the model with builtin operators only")  # fmt: skip
         if number not in KIND_OF_CODE:
-            shapes = [list(self.shape(int(i), f"operator {index}")) for i in table.array(1, "int32") if i >= 0]
-            raise ExportError(f"operator {index} (builtin code {number}, inputs {shapes}) is not supported",
+            raise ExportError(f"operator {index} {operator_name(number)} ({self.raw_shapes(table)}) is not supported",
                               f"supported: {', '.join(sorted(KIND_OF_CODE.values()))}")  # fmt: skip
         return KIND_OF_CODE[number]
+
+    def raw_shapes(self, table: Table) -> str:
+        """Input shapes as the file has them, for a message about an operator that is not read further."""
+        known = [int(i) for i in table.array(1, "int32")[:8] if 0 <= i < len(self.tensors)]
+        return ", ".join(str(self.tensors[i].array(0, "int32")[: MAX_RANK + 1].tolist()) for i in known)
 
     def check_types(self, kind: str, names: list[str], where: str) -> None:
         for position, name in enumerate(names):
@@ -115,7 +132,7 @@ class _Reader:
             )
             if tensor.dtype != wanted:
                 raise ExportError(f"{where}: input {position} ({name}) is {tensor.dtype}, not {wanted}",
-                                  "quantise the model to full int8 with int8 input and output")  # fmt: skip
+                                  FULL_INT8)  # fmt: skip
 
     # -- tensors -------------------------------------------------------------------------------------------------
 
@@ -127,9 +144,14 @@ class _Reader:
     def shape(self, index: int, where: str) -> tuple[int, ...]:
         table = self.raw(index, where)
         shape = tuple(int(d) for d in table.array(0, "int32"))
-        if any(d == -1 for d in (*shape, *table.array(7, "int32"))):
-            raise ExportError(f"{where}: tensor {index} has the dynamic shape {list(shape)}",
-                              "convert with a fixed input shape and batch 1")  # fmt: skip
+        signature = tuple(int(d) for d in table.array(7, "int32")) or shape
+        if self.batch_one and len(shape) == len(signature) and shape[:1] in ((1,), (-1,)) and signature[0] == -1:
+            shape, signature = (1, *shape[1:]), (1, *signature[1:])
+        if -1 in (*shape, *signature):
+            only_batch = -1 not in (*shape[1:], *signature[1:])
+            raise ExportError(f"{where}: tensor {index} has the dynamic shape {list(signature)[:MAX_RANK]}",
+                              "convert with a fixed input shape and batch 1"
+                              + (", or give --batch-one to take the batch as 1" if only_batch else ""))  # fmt: skip
         if any(d < 1 for d in shape) or math.prod(shape) > MAX_ELEMENTS:
             raise corrupt(f"{where}: tensor {index} has the impossible shape {list(shape)[:MAX_RANK]}")
         if len(shape) > MAX_RANK:
@@ -171,7 +193,7 @@ class _Reader:
         tensor = self.result.tensors[name]
         if tensor.dtype != "int8" or tensor.quant is None or tensor.quant.scale.size != 1:
             raise ExportError(f"{where}: tensor {index} ({name}) is {tensor.dtype}, not int8 with one scale",
-                              "quantise the model to full int8 with int8 input and output")  # fmt: skip
+                              FULL_INT8)  # fmt: skip
         return name
 
     def tensor(self, index: int, where: str) -> str:
@@ -184,7 +206,7 @@ class _Reader:
         name = self.unique(_clean(table.text(3)) or f"tensor_{index}")
         if dtype not in ("int8", "int32"):
             raise ExportError(f"{where}: tensor {index} ({name}) is {dtype}",
-                              "quantise the model to full int8 with int8 input and output")  # fmt: skip
+                              FULL_INT8)  # fmt: skip
         array = None
         if content is not None:
             kind = np.dtype(dtype).newbyteorder("<")
@@ -193,7 +215,7 @@ class _Reader:
             array = np.frombuffer(content, kind).reshape(shape).astype(dtype)
         quant = _read_quant(table.table(4), shape, f"tensor {index} ({name})")
         if quant is None and dtype == "int8":
-            raise ExportError(f"{where}: tensor {index} ({name}) has no scale", "quantise the model to full int8")
+            raise ExportError(f"{where}: tensor {index} ({name}) has no scale", FULL_INT8)
         self.result.tensors[name] = Tensor(name, shape, dtype, array, quant)
         self.names[index] = name
         return name

@@ -21,7 +21,7 @@ def validate_graph(graph: Graph) -> None:
     known = {name for name, tensor in graph.tensors.items() if tensor.is_const}
     for name in graph.inputs:
         if name not in graph.tensors or name in known:
-            raise ExportError(f"graph input {name} does not exist or is a constant", exit_code=5)
+            raise ExportError(f"graph input {name} does not exist, is a constant or comes twice", exit_code=5)
         known.add(name)
     for index, op in enumerate(graph.ops):
         _check_op(graph, index, op, known)
@@ -76,7 +76,11 @@ def _check_op(graph: Graph, index: int, op: Op, known: set[str]) -> None:
     if op.attrs.get("activation", "NONE") not in ACTIVATIONS:
         raise ExportError(f"{where}: activation {op.attrs['activation']} is not supported", exit_code=5)
     inputs = [graph.tensors[name] for name in op.inputs]
-    (shape,) = infer_shapes(op, inputs)
+    try:
+        (shape,) = infer_shapes(op, inputs)
+    except ExportError as error:  # it knows the operator by name alone
+        said = error.fact.removeprefix(f"operator {op.name} ({op.kind}): ")
+        raise ExportError(f"{where}: {said}", error.hint, error.exit_code) from error
     out = graph.tensors[op.outputs[0]]
     if shape != out.shape:
         raise ExportError(
