@@ -22,6 +22,8 @@ VERBS = {
     "doctor": "Check tools and packages; print the line that installs what is missing.",
     "demo": "The whole path once: export, build, emulate, rank, report.",
     "export": "Write encoder, labels, C library and firmware project for a board.",
+    "compile": "Turn any int8 .tflite into a C library for a board.",
+    "run": "Run an int8 .tflite on this PC or an emulated board; count what it costs.",
     "build": "Build an exported firmware project with PlatformIO.",
     "classify": "Rank the labels for sound files on a target.",
     "bench": "Measure instructions, memory, flash and drift of an export.",

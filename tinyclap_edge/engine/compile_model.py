@@ -1,0 +1,140 @@
+"""A .tflite and a board to a generated library: read, refuse in words, choose a schedule, write, know the sizes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyclap_export.codegen import CLibrary, generate
+from tinyclap_export.errors import ExportError
+from tinyclap_export.graph import Graph
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.toolchain import find_toolchain
+from tinyclap_edge.engine.library_folder import replacing_library, write_record
+from tinyclap_edge.engine.model_file import Model
+from tinyclap_edge.engine.model_project import NAME, ROOTS, compile_object, isa_of, model_sections
+from tinyclap_edge.engine.objects import read_object
+from tinyclap_edge.engine.sizes import Placement, Sizes, place, planned_sizes
+from tinyclap_edge.errors import ToolMissing, UsageError
+
+SCHEDULES = ("auto", "layers", "rows")
+_REFUSED = re.compile(r"operator (?P<name>.+?) \((?P<kind>[A-Z0-9_]+)\): (?P<why>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A written library. sizes: planned for the board, None where no compiler for its core is installed."""
+
+    model: Model
+    board: Board
+    library: CLibrary
+    placement: Placement
+    sizes: Sizes | None
+    stack_bytes: int | None
+    no_sizes: str  # why there are none
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for --json and model.json."""
+        graph, library = self.model.graph, self.library
+        sizes = self.sizes
+        return {
+            "board": self.board.name,
+            "isa": isa_of(self.board),
+            "model": self.model.id,
+            "name": library.name,
+            **schedule_facts(library),
+            "operators": dict(Counter(op.kind for op in graph.ops)),
+            "layers": len(library.layers),
+            "macs": library.macs,
+            "arena_bytes": library.arena_bytes,
+            "ram_bytes": sizes.ram_bytes if sizes else library.arena_bytes,
+            "const_bytes": sizes.const_bytes if sizes else library.const_bytes,
+            "code_bytes": sizes.code_bytes if sizes else None,
+            "stack_bytes": self.stack_bytes,
+            "regions": {
+                "code": self.placement.code.name,
+                "constants": self.placement.constants.name,
+                "arena": self.placement.arena.name,
+            },
+            "inputs": [tensor_facts(graph, name) for name in graph.inputs],
+            "outputs": [tensor_facts(graph, name) for name in graph.outputs],
+        }
+
+
+def compile_model(model: Model, board: Board, out: Path, schedule: str, name: str) -> Compiled:
+    """Writes the library into `out`, which is replaced as a whole.
+
+    DoesNotFit (5) names region and bytes, ExportError (5) the operator that cannot be generated, UsageError (2) a
+    folder that holds something else. On any error `out` stays as it was.
+    """
+    with replacing_library(out) as folder:
+        library = generate_library(model.graph, folder / "lib", name, isa_of(board), schedule)
+        placement = place(board, library.arena_bytes, library.const_bytes, str(schedule_facts(library)["schedule"]))
+        sizes, stack, why = measure(model, board, library, placement, schedule)
+        done = Compiled(model, board, library, placement, sizes, stack, why)
+        for path in sorted((folder / "lib").iterdir()):
+            path.rename(folder / path.name)
+        (folder / "lib").rmdir()
+        write_record(folder, done.to_dict())
+    return done
+
+
+def measure(
+    model: Model, board: Board, library: CLibrary, placement: Placement, schedule: str
+) -> tuple[Sizes | None, int | None, str]:
+    """Sizes and deepest stack of the model on the board, from objects that are compiled and thrown away."""
+    try:
+        tool = find_toolchain(board)
+    except (ToolMissing, UsageError) as error:
+        return None, None, error.fact
+    with tempfile.TemporaryDirectory(prefix="tce-sizes-") as work:
+        same = library
+        if library.name != NAME:  # the runner knows the library by one name
+            same = generate_library(model.graph, Path(work) / "lib", NAME, isa_of(board), schedule)
+        objects = read_object(compile_object(board, same, model.id, Path(work), tool))
+    sizes = planned_sizes(placement, library.arena_bytes, objects.kept(ROOTS), model_sections(objects, model.graph))
+    return sizes, objects.stack_bytes(f"tce_{NAME}_run"), ""
+
+
+def generate_library(graph: Graph, folder: Path, name: str, isa: str, schedule: str) -> CLibrary:
+    """The C of a graph; an operator that cannot be generated is named with its index, shapes and a way out."""
+    if schedule not in SCHEDULES:
+        raise UsageError(f"unknown schedule {schedule!r}", f"one of {', '.join(SCHEDULES)}")
+    try:
+        known = inspect.signature(generate).parameters
+        wanted = {"isa": isa, "schedule": schedule}
+        return generate(graph, folder, name, **{k: v for k, v in wanted.items() if k in known})
+    except ExportError as error:
+        raise located(error, graph) from error
+
+
+def located(error: ExportError, graph: Graph) -> ExportError:
+    """The same refusal with the operator's index and shapes, where it names an operator of the graph."""
+    match = _REFUSED.match(error.fact)
+    index = next((i for i, op in enumerate(graph.ops) if match and op.name == match["name"]), None)
+    if match is None or index is None:
+        return error
+    op = graph.ops[index]
+    shapes = ", ".join(str(list(graph.tensors[n].shape)) for n in op.inputs)
+    out = list(graph.tensors[op.outputs[0]].shape)
+    hint = error.hint or "convert the model without this operator, or in another shape"
+    fact = f"operator {index} {match['kind']} {op.name} ({shapes} -> {out}): {match['why']}"
+    return ExportError(fact, hint, error.exit_code)
+
+
+def schedule_facts(library: CLibrary) -> dict[str, str]:
+    """Which schedule the library has, and why it was taken."""
+    return {"schedule": getattr(library, "schedule", "layers"), "why": getattr(library, "why", "")}
+
+
+def tensor_facts(graph: Graph, name: str) -> dict[str, Any]:
+    """What a caller must know of an input or output."""
+    tensor = graph.tensors[name]
+    assert tensor.quant is not None
+    return {"name": name, "shape": list(tensor.shape), "scale": float(tensor.quant.s), "zero_point": tensor.quant.z}
