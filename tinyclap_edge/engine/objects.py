@@ -18,6 +18,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from tinyclap_edge.errors import CorruptFile
 
+STACK_SIZES = ".stack_sizes"  # clang's: (address, ULEB128 bytes) of each function
 _RISCV_RELAXABLE = (18, 19)  # R_RISCV_CALL, R_RISCV_CALL_PLT: with R_RISCV_RELAX beside it two instructions become one
 _RISCV_RELAX = 51
 _RISCV_SAVED = 4  # bytes; `jal` instead of `auipc` and `jalr`
@@ -95,12 +96,15 @@ def _read(elf: ELFFile) -> RelocatableObject:
     sections = list(elf.iter_sections())
     tables = {i: s for i, s in enumerate(sections) if isinstance(s, SymbolTableSection)}
     symbols: dict[int, list[str]] = {}
-    for table in tables.values():
+    homes: dict[int, list[int | None]] = {}  # by symbol table: the section of each symbol
+    for number, table in tables.items():
+        homes[number] = []
         for symbol in table.iter_symbols():
             home = symbol["st_shndx"]
+            homes[number].append(home if isinstance(home, int) else None)
             if isinstance(home, int) and symbol.name and not symbol.name.startswith("$"):
                 symbols.setdefault(home, []).append(symbol.name)
-    targets, relaxed = _targets(sections, tables)
+    targets, relaxed = _targets(sections, homes)
     reaches = {i: set(found) for i, found in targets.items()}
     stacks = _stack_sizes(sections, targets)
     riscv = elf["e_machine"] == "EM_RISCV"
@@ -133,22 +137,25 @@ def _kind(section: object) -> str | None:
     return "data" if flags & SH_FLAGS.SHF_WRITE else "const"
 
 
-def _targets(sections: list, tables: dict[int, SymbolTableSection]) -> tuple[dict[int, list[int]], dict[int, int]]:
+def _targets(sections: list, homes: dict[int, list[int | None]]) -> tuple[dict[int, list[int]], dict[int, int]]:
     """By section: the sections that its relocations refer to, in order; and its calls that a RISC-V linker shortens."""
     found: dict[int, list[int]] = {}
     relaxed: dict[int, int] = {}
     for section in sections:
         if not isinstance(section, RelocationSection):
             continue
-        table, call = tables[section["sh_link"]], None
+        target = section["sh_info"]
+        if _kind(sections[target]) is None and sections[target].name != STACK_SIZES:
+            continue  # of debug information: most of them, and slow to read
+        home_of, call = homes[section["sh_link"]], None
         for relocation in section.iter_relocations():
             kind, offset = relocation["r_info_type"], relocation["r_offset"]
             if kind == _RISCV_RELAX and offset == call:
-                relaxed[section["sh_info"]] = relaxed.get(section["sh_info"], 0) + 1
+                relaxed[target] = relaxed.get(target, 0) + 1
             call = offset if kind in _RISCV_RELAXABLE else None
-            home = table.get_symbol(relocation["r_info_sym"])["st_shndx"]
-            if isinstance(home, int):
-                found.setdefault(section["sh_info"], []).append(home)
+            home = home_of[relocation["r_info_sym"]]
+            if home is not None:
+                found.setdefault(target, []).append(home)
     return found, relaxed
 
 
@@ -156,7 +163,7 @@ def _stack_sizes(sections: list, targets: dict[int, list[int]]) -> dict[int, int
     """By code section: the stack that its function takes, from clang's .stack_sizes: (address, ULEB128 bytes) pairs."""
     sizes: dict[int, int] = {}
     for index, section in enumerate(sections):
-        if section.name != ".stack_sizes":
+        if section.name != STACK_SIZES:
             continue
         data, at = section.data(), 0
         for home in targets.get(index, []):

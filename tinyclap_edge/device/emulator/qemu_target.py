@@ -36,7 +36,9 @@ class Machine:
 MACHINES = {
     "netduinoplus2": Machine("qemu-system-arm", "qemu-system-arm", ((0x08000000, 1 << 20), (0x20000000, 192 << 10))),
     "mps3-an547": Machine(
-        "qemu-system-arm", "qemu-system-arm", ((0, 512 << 10), (0x20000000, 512 << 10), (0x21000000, 4 << 20))
+        "qemu-system-arm",
+        "qemu-system-arm",
+        ((0, 512 << 10), (0x20000000, 512 << 10), (0x21000000, 4 << 20), (0x28000000, 8 << 20)),
     ),
 }
 
