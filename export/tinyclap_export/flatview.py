@@ -52,8 +52,9 @@ class Table:
         self.file, self.at = file, at
         self.vtable = at - int(file.unpack("i", at))
         self.vtable_bytes = int(file.unpack("H", self.vtable))
-        table_bytes = int(file.unpack("H", self.vtable + 2))
-        if self.vtable_bytes < 4 or at + table_bytes > len(file.data):
+        self.table_bytes = int(file.unpack("H", self.vtable + 2))
+        ends = max(at + self.table_bytes, self.vtable + self.vtable_bytes)
+        if self.vtable_bytes < 4 or ends > len(file.data):
             raise corrupt(f"the table at {at} does not fit")
 
     def _field(self, slot: int) -> int | None:
@@ -62,6 +63,8 @@ class Table:
         if entry + 2 > self.vtable_bytes:
             return None
         offset = int(self.file.unpack("H", self.vtable + entry))
+        if offset >= self.table_bytes > 0:
+            raise corrupt(f"field {slot} of the table at {self.at} lies outside it")
         return self.at + offset if offset else None
 
     def number(self, slot: int, code: str, default: int | float = 0) -> int | float:

@@ -19,6 +19,7 @@ from tinyclap_export.kernels_integer import prepare_kernels
 from tinyclap_export.schema import FILE_IDENTIFIER, KIND_OF_CODE, operator_name
 from tinyclap_export.shapes import MAX_ELEMENTS
 from tinyclap_export.tflite_options import PARAMETER_INPUT, read_attributes
+from tinyclap_export.validation import located
 
 _TYPE_NAMES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 7: "int16", 9: "int8", 17: "int4"}
 _CUSTOM = 32
@@ -47,8 +48,11 @@ def read_tflite(data: bytes, batch_one: bool = False) -> Graph:
         raise ExportError(f"the model has {len(subgraphs)} subgraphs", "convert a model without control flow")
     reader = _Reader(subgraphs[0], model.tables(1), model.tables(4), batch_one)
     graph = reader.graph()
-    graph.validate()
-    prepare_kernels(graph)
+    try:
+        graph.validate()
+        prepare_kernels(graph)
+    except ExportError as error:
+        raise located(error, graph) from error
     return graph
 
 
@@ -155,7 +159,8 @@ class _Reader:
         if any(d < 1 for d in shape) or math.prod(shape) > MAX_ELEMENTS:
             raise corrupt(f"{where}: tensor {index} has the impossible shape {list(shape)[:MAX_RANK]}")
         if len(shape) > MAX_RANK:
-            raise ExportError(f"{where}: tensor {index} has rank {len(shape)}, above {MAX_RANK}")
+            raise ExportError(f"{where}: tensor {index} has rank {len(shape)}, above {MAX_RANK}",
+                              "reshape it; every supported operator works on four axes or fewer")  # fmt: skip
         return shape
 
     def data(self, index: int, where: str) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
@@ -12,6 +13,28 @@ from tinyclap_export.shapes import infer_shapes
 
 _ARITY = {"CONV_2D": (2, 3), "DEPTHWISE_CONV_2D": (2, 3), "FULLY_CONNECTED": (2, 3), "ADD": (2, 2), "SUB": (2, 2),
           "MUL": (2, 2), "CONCATENATION": (1, 1 << 16)}  # fmt: skip
+
+CONVERT_AGAIN = "convert the model again: full int8, fixed shapes, builtin operators only"
+_OPERATOR = re.compile(
+    r"operator (?:(?P<index>\d+) \w+ \((?P<a>[^()]*)\)|(?P<b>\S+?)(?: \([A-Z0-9_]+\))?): (?P<why>.*)", re.S
+)
+
+
+def located(error: ExportError, graph: Graph) -> ExportError:
+    """The same refusal in the words of a user: the operator's index, kind, name and shapes, and always a way out.
+
+    graph: the one the error is about. An error that names no operator of it keeps its words.
+    """
+    fact, match = error.fact, _OPERATOR.fullmatch(error.fact)
+    if match:
+        name = match["a"] or match["b"]
+        index = int(match["index"] or next((i for i, op in enumerate(graph.ops) if op.name == name), -1))
+        if 0 <= index < len(graph.ops):
+            op = graph.ops[index]
+            shapes = ", ".join(str(list(graph.tensors[n].shape)) for n in op.inputs if n in graph.tensors)
+            out = [list(graph.tensors[n].shape) for n in op.outputs if n in graph.tensors]
+            fact = f"operator {index} {op.kind} {op.name} ({shapes} -> {str(out)[1:-1]}): {match['why']}"
+    return ExportError(fact, error.hint or CONVERT_AGAIN, error.exit_code)
 
 
 def validate_graph(graph: Graph) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from tinyclap_export.codegen import CLibrary, generate
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
+from tinyclap_export.validation import located
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.toolchain import find_toolchain
@@ -24,7 +24,6 @@ from tinyclap_edge.engine.sizes import Placement, Sizes, place, planned_sizes
 from tinyclap_edge.errors import ToolMissing, UsageError
 
 SCHEDULES = ("auto", "layers", "rows")
-_REFUSED = re.compile(r"operator (?P<name>.+?) \((?P<kind>[A-Z0-9_]+)\): (?P<why>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -112,20 +111,6 @@ def generate_library(graph: Graph, folder: Path, name: str, isa: str, schedule: 
         return generate(graph, folder, name, **{k: v for k, v in wanted.items() if k in known})
     except ExportError as error:
         raise located(error, graph) from error
-
-
-def located(error: ExportError, graph: Graph) -> ExportError:
-    """The same refusal with the operator's index and shapes, where it names an operator of the graph."""
-    match = _REFUSED.match(error.fact)
-    index = next((i for i, op in enumerate(graph.ops) if match and op.name == match["name"]), None)
-    if match is None or index is None:
-        return error
-    op = graph.ops[index]
-    shapes = ", ".join(str(list(graph.tensors[n].shape)) for n in op.inputs)
-    out = list(graph.tensors[op.outputs[0]].shape)
-    hint = error.hint or "convert the model without this operator, or in another shape"
-    fact = f"operator {index} {match['kind']} {op.name} ({shapes} -> {out}): {match['why']}"
-    return ExportError(fact, hint, error.exit_code)
 
 
 def schedule_facts(library: CLibrary) -> dict[str, str]:
