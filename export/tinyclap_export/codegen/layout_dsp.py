@@ -1,0 +1,45 @@
+"""How weights lie in flash, and what scratch is needed, for the kernels of cores with the DSP extension.
+
+Each layout takes the plain int8 array and returns as many bytes, flat. The kernels' headers describe the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+PIXEL_BYTES = 2560  # TCE_PIXEL_BYTES of dsp/tce_conv1x1_s8.c
+
+
+def product(weights: np.ndarray) -> np.ndarray:
+    """(c_out, ...) to pairs of channels by quads of taps: [pair][quad][1, 3 | 0, 2 ...], see dsp/tce_conv1x1_s8.c.
+
+    One word of memory holds taps (t, t + 2) of both channels, so that two SXTB16 give one operand of SMLAD each.
+    After all whole quads: the last 1 to 3 taps [pair][tap][channel], then an odd last channel as it is.
+    """
+    rows = weights.reshape(weights.shape[0], -1)  # (c_out, k)
+    c_out, k = rows.shape
+    pairs, quads, rest = c_out // 2, k // 4, k % 4
+    paired = rows[: 2 * pairs]
+    whole = paired[:, : 4 * quads].reshape(pairs, 2, quads, 2, 2)  # pair, channel, quad, tap / 2, tap % 2
+    tail = paired[:, 4 * quads :].reshape(pairs, 2, rest)
+    return np.concatenate(
+        [whole.transpose(0, 2, 4, 3, 1).reshape(-1), tail.transpose(0, 2, 1).reshape(-1), rows[2 * pairs :].reshape(-1)]
+    )
+
+
+def conv1x1_scratch(k: int) -> int:
+    """Bytes: a chunk of widened pixels and the widened weights of two channels."""
+    quads = (k + 3) // 4
+    pixels = max(4, PIXEL_BYTES // (8 * quads) & ~1)
+    return 8 * quads * pixels + 16 * quads
+
+
+def _conv1x1_scratch(struct: Mapping[str, Any]) -> int:
+    return conv1x1_scratch(struct["k"])
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"tce_conv1x1_s8": product, "tce_conv_s8": product}
+SCRATCH: dict[str, Callable[[Mapping[str, Any]], int]] = {"tce_conv1x1_s8": _conv1x1_scratch}
