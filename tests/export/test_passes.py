@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_graphs import codes
 from passes_graphs import optimised, outputs_of, wasteful_graph
@@ -21,7 +21,6 @@ from tinyclap_export.tflite_reader import read_tflite
 from tinyclap_export.tflite_writer import write_tflite
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-SLOW = [HealthCheck.too_slow]
 
 
 class Made:
@@ -72,7 +71,6 @@ def run(graph: Graph) -> Graph:
     return optimised(graph, codes(graph, 6))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(st.integers(0, 2**31), st.integers(2, 12))
 def test_random_graphs_keep_every_output_byte(seed, length):
     graph = wasteful_graph(seed, length)
@@ -81,7 +79,6 @@ def test_random_graphs_keep_every_output_byte(seed, length):
     assert not optimise(result)[1], "a second run finds nothing"
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(st.integers(0, 2**31))
 def test_litert_agrees_that_nothing_changed(seed):
     graph = wasteful_graph(seed)
@@ -91,7 +88,6 @@ def test_litert_agrees_that_nothing_changed(seed):
     assert np.array_equal(run_litert(write_tflite(result), result, x), before)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(st.integers(0, 2**31))
 def test_bounds_hold_for_every_tensor(seed):
     graph = wasteful_graph(seed)
