@@ -2,24 +2,27 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer) {
+void tce_average_pool_row_s8(const int8_t *const *rows, int8_t *out, const tce_pool *layer) {
     const tce_window *w = &layer->window;
-    const int32_t top = y * w->stride_h - w->pad_top;
-    const int32_t y0 = top < 0 ? 0 : top;
-    const int32_t y1 = top + w->kernel_h > w->in_h ? w->in_h : top + w->kernel_h;
+    int32_t inside = 0; /* rows of the window that lie in the map */
+    for (int32_t i = 0; i < w->kernel_h; i++) {
+        inside += rows[i] != NULL;
+    }
 
     for (int32_t x = 0; x < w->out_w; x++) {
         const int32_t left = x * w->stride_w - w->pad_left;
         const int32_t x0 = left < 0 ? 0 : left;
         const int32_t x1 = left + w->kernel_w > w->in_w ? w->in_w : left + w->kernel_w;
-        const int32_t count = (y1 - y0) * (x1 - x0);
+        const int32_t count = inside * (x1 - x0);
         for (int32_t c = 0; c < w->channels; c++) {
             int32_t sum = 0;
-            for (int32_t row = y0; row < y1; row++) {
-                const int8_t *tap = in + (row * w->in_w + x0) * w->channels + c;
-                for (int32_t column = x0; column < x1; column++) {
-                    sum += *tap;
-                    tap += w->channels;
+            for (int32_t i = 0; i < w->kernel_h; i++) {
+                if (rows[i]) {
+                    const int8_t *tap = rows[i] + x0 * w->channels + c;
+                    for (int32_t column = x0; column < x1; column++) {
+                        sum += *tap;
+                        tap += w->channels;
+                    }
                 }
             }
             *out++ = tce_store((sum > 0 ? sum + count / 2 : sum - count / 2) / count, layer->output);

@@ -34,7 +34,8 @@ static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t k) {
     return acc;
 }
 
-void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, const tce_conv1x1 *layer) {
+void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, void *scratch, const tce_conv1x1 *layer) {
+    (void)scratch;
     const int32_t k = layer->k;
     const int32_t c_out = layer->c_out;
     const int32_t *bias = layer->bias;

@@ -2,7 +2,8 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_dense_s8(const int8_t *in, int8_t *restrict out, int32_t rows, const tce_dense *layer) {
+void tce_dense_s8(const int8_t *in, int8_t *restrict out, int32_t rows, void *scratch, const tce_dense *layer) {
+    (void)scratch;
     const int32_t c_in = layer->c_in;
     const int32_t *bias = layer->bias;
     const tce_scale *scale = layer->scale;

@@ -1,11 +1,11 @@
-/* Depthwise convolution with several outputs a channel: rare, so one plain loop over every case. */
+/* Depthwise convolution with several outputs a channel, or a huge window: rare, so one plain loop over every case. */
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer) {
+void tce_depthwise_multi_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
+    (void)scratch;
     const tce_window *w = &layer->window;
     const int32_t outputs = w->channels * layer->multiplier;
-    const int32_t top = y * w->stride_h - w->pad_top;
 
     for (int32_t x = 0; x < w->out_w; x++) {
         const int32_t left = x * w->stride_w - w->pad_left;
@@ -14,11 +14,11 @@ void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const 
             const int8_t *k = layer->weights + o;
             int32_t acc = layer->bias[o];
             for (int32_t i = 0; i < w->kernel_h; i++) {
-                const int32_t row = top + i * w->dilation_h;
+                int32_t column = left;
                 for (int32_t j = 0; j < w->kernel_w; j++) {
-                    const int32_t column = left + j * w->dilation_w;
-                    const int inside = row >= 0 && row < w->in_h && column >= 0 && column < w->in_w;
-                    acc += (inside ? in[(row * w->in_w + column) * w->channels + channel] : layer->in_zero_point) * *k;
+                    const int inside = rows[i] && column >= 0 && column < w->in_w;
+                    acc += (inside ? rows[i][column * w->channels + channel] : layer->in_zero_point) * *k;
+                    column += w->dilation_w;
                     k += outputs;
                 }
             }

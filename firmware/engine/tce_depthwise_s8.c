@@ -1,46 +1,41 @@
-/* Depthwise convolution, one output a channel. The addresses of a pixel's taps are found once, then four channels at a
- * time walk over them with their accumulators in registers. A tap outside the map counts as the input's zero point,
- * which is what the folded bias expects, so inner and border pixels take the same path. */
+/* Depthwise convolution, one output a channel. Four channels at a time walk over a pixel's taps with their accumulators
+ * in registers. A pixel whose window leaves the map has its taps copied to scratch first, with the input's zero point
+ * outside, which is what the folded bias expects: one inner loop serves both. */
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-#include <stddef.h>
+#include <string.h>
 
-/* Addresses of the taps of the output pixel whose window starts at (top, left), channel 0; NULL outside the map. */
-static void tce_find_taps(const int8_t *in, int32_t top, int32_t left, const tce_window *w, const int8_t **taps) {
-    for (int32_t i = 0; i < w->kernel_h; i++, top += w->dilation_h) {
-        const int row_inside = top >= 0 && top < w->in_h;
-        int32_t column = left;
-        int32_t at = (top * w->in_w + left) * w->channels;
-        for (int32_t j = 0; j < w->kernel_w; j++) {
-            *taps++ = row_inside && column >= 0 && column < w->in_w ? in + at : NULL;
-            column += w->dilation_w;
-            at += w->dilation_w * w->channels;
-        }
-    }
-}
+/* The taps of one pixel: tap (i, j) of channel c is rows[i][at + j * step + c]. */
+typedef struct {
+    const int8_t *const *rows;
+    int32_t at, step;
+} tce_taps;
 
 /* Channels c .. c + 3 of one pixel. Out of line: alone, its loop keeps everything in registers. */
-TCE_NOINLINE static void tce_four(const int8_t *const *taps, int8_t *out, int32_t c, const tce_depthwise *layer) {
+TCE_NOINLINE static void tce_four(const tce_taps *taps, int8_t *out, int32_t c, const tce_depthwise *layer) {
     const int32_t channels = layer->window.channels;
+    const int32_t step = taps->step;
     const int8_t *k = layer->weights + c;
-    const int8_t *const *end = taps + layer->window.kernel_h * layer->window.kernel_w;
-    const int8_t zero = (int8_t)layer->in_zero_point;
-    const int8_t outside[4] = {zero, zero, zero, zero};
+    const int8_t *const *rows = taps->rows;
+    const int8_t *const *end = rows + layer->window.kernel_h;
+    const int32_t at = taps->at + c;
     int32_t acc0 = layer->bias[c];
     int32_t acc1 = layer->bias[c + 1];
     int32_t acc2 = layer->bias[c + 2];
     int32_t acc3 = layer->bias[c + 3];
 
     do {
-        const int8_t *x = *taps ? *taps + c : outside;
-        acc0 += x[0] * k[0];
-        acc1 += x[1] * k[1];
-        acc2 += x[2] * k[2];
-        acc3 += x[3] * k[3];
-        taps++;
-        k += channels;
-    } while (taps != end);
+        const int8_t *x = *rows++ + at;
+        for (int32_t j = layer->window.kernel_w; j > 0; j--) {
+            acc0 += x[0] * k[0];
+            acc1 += x[1] * k[1];
+            acc2 += x[2] * k[2];
+            acc3 += x[3] * k[3];
+            x += step;
+            k += channels;
+        }
+    } while (rows != end);
 
     const tce_output output = layer->output;
     const tce_scale *scale = layer->scale + c;
@@ -51,34 +46,62 @@ TCE_NOINLINE static void tce_four(const int8_t *const *taps, int8_t *out, int32_
 }
 
 /* Channel c of one pixel, for the channels that four does not divide. */
-TCE_NOINLINE static int8_t tce_one(const int8_t *const *taps, int32_t c, const tce_depthwise *layer) {
+TCE_NOINLINE static int8_t tce_one(const tce_taps *taps, int32_t c, const tce_depthwise *layer) {
     const int8_t *k = layer->weights + c;
     int32_t acc = layer->bias[c];
 
-    for (int32_t t = layer->window.kernel_h * layer->window.kernel_w; t > 0; t--) {
-        const int8_t *x = *taps++;
-        acc += (x ? x[c] : layer->in_zero_point) * *k;
-        k += layer->window.channels;
+    for (int32_t i = 0; i < layer->window.kernel_h; i++) {
+        const int8_t *x = taps->rows[i] + taps->at + c;
+        for (int32_t j = layer->window.kernel_w; j > 0; j--) {
+            acc += *x * *k;
+            x += taps->step;
+            k += layer->window.channels;
+        }
     }
     return tce_store(tce_requant(acc, layer->scale[c]), layer->output);
 }
 
-void tce_depthwise_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer) {
+/* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */
+static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, const tce_depthwise *layer) {
     const tce_window *w = &layer->window;
-    const int32_t top = y * w->stride_h - w->pad_top;
-    int32_t left = -w->pad_left;
-    const int8_t *taps[TCE_DEPTHWISE_TAPS];
+    const size_t channels = (size_t)w->channels;
+    for (int32_t i = 0; i < w->kernel_h; i++) {
+        int32_t column = left;
+        for (int32_t j = 0; j < w->kernel_w; j++) {
+            if (rows[i] && column >= 0 && column < w->in_w) {
+                memcpy(patch, rows[i] + column * w->channels, channels);
+            } else {
+                memset(patch, layer->in_zero_point, channels);
+            }
+            patch += channels;
+            column += w->dilation_w;
+        }
+    }
+}
+
+void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int8_t *patch_rows[TCE_DEPTHWISE_TAPS];
+    int whole = 1; /* every row of the window lies in the map */
+    for (int32_t i = 0; i < w->kernel_h; i++) {
+        patch_rows[i] = (const int8_t *)scratch + i * w->kernel_w * w->channels;
+        whole &= rows[i] != NULL;
+    }
 
     for (int32_t x = 0; x < w->out_w; x++) {
+        const int32_t left = x * w->stride_w - w->pad_left;
+        tce_taps taps = {rows, left * w->channels, w->dilation_w * w->channels};
+        if (!whole || left < 0 || left + (w->kernel_w - 1) * w->dilation_w >= w->in_w) {
+            tce_gather(rows, scratch, left, layer);
+            taps = (tce_taps){patch_rows, 0, w->channels};
+        }
         int32_t c = 0;
-        tce_find_taps(in, top, left, w, taps);
         for (; c + 4 <= w->channels; c += 4) {
-            tce_four(taps, out + c, c, layer);
+            tce_four(&taps, out + c, c, layer);
         }
         for (; c < w->channels; c++) {
-            out[c] = tce_one(taps, c, layer);
+            out[c] = tce_one(&taps, c, layer);
         }
         out += w->channels;
-        left += w->stride_w;
     }
 }

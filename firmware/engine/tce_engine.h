@@ -1,11 +1,20 @@
-/* The int8 kernels that generated encoders call. Portable C11; no heap, no globals, no recursion.
+/* The int8 kernels that generated encoders call. C11; no heap, no globals, no recursion.
  *
- * Activations are int8, NHWC, one sample. A kernel reads `in`, writes `out`, and nothing else; the two may overlap
- * only where its comment says so. Layer structs are constants and live in flash with the arrays they point to.
- * Input zero points are folded into the biases by the generator: bias[c] = bias - zero_point * sum(weights of c). */
+ * Activations are int8, NHWC, one sample. A kernel reads its inputs, writes `out` and `scratch`, and nothing else; they
+ * may overlap only where its comment says so. Layer structs are constants and live in flash with the arrays they point
+ * to. Input zero points are folded into the biases by the generator: bias[c] = bias - zero_point * sum(weights of c).
+ *
+ * The unit of work is a row: a schedule decides which rows exist, and where. A kernel that looks through a window gets
+ * `rows`, kernel_h pointers to input rows of [in_w][channels]: rows[i] lies i * dilation_h rows below rows[0]. NULL is
+ * a row outside the map, which holds the input's zero point.
+ *
+ * `scratch` is aligned to 16 bytes; its size belongs to the kernel's variant and is known to the generator, which also
+ * lays the weights out for the variant ("plain" below is the portable layout). Its contents never matter before or
+ * after a call. Every variant gives the bytes of the portable kernel. */
 #ifndef TCE_ENGINE_H
 #define TCE_ENGINE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* For functions whose registers must be their own, or whose name a profiler must see. */
@@ -21,50 +30,62 @@ typedef struct {
     int32_t shift;      /* [-31, 30]; negative shifts right */
 } tce_scale;
 
-/* What a layer does to a finished accumulator: add the zero point, clamp (the fused activation is in the limits). */
+/* What a layer does to a finished accumulator: add the zero point, clamp (a fused ReLU is in the limits), and look the
+ * code up where another activation is fused. */
 typedef struct {
-    int32_t zero_point; /* of the output, in int8 codes */
-    int32_t low, high;  /* clamp limits, in int8 codes */
+    int32_t zero_point;  /* of the output, in int8 codes */
+    int32_t low, high;   /* clamp limits, in int8 codes */
+    const int8_t *table; /* NULL, or 256 entries: the clamped code q becomes table[q + 128] */
 } tce_output;
 
-/* Where a window of taps sits on its input map: convolution, depthwise, pooling. Sizes in elements, NHWC.
- * Output (y, x) reads input rows y * stride_h - pad_top + i * dilation_h, i in [0, kernel_h); columns likewise. */
+/* Where a window of taps sits on its input rows: convolution, depthwise, pooling. Sizes in elements, NHWC.
+ * Output column x reads input columns x * stride_w - pad_left + j * dilation_w, j in [0, kernel_w). */
 typedef struct {
-    int32_t in_h, in_w, channels; /* input map */
+    int32_t in_w, channels; /* of an input row */
     int32_t out_w;
     int32_t kernel_h, kernel_w;
-    int32_t stride_h, stride_w;
-    int32_t dilation_h, dilation_w;
-    int32_t pad_top, pad_left; /* rows above, columns left of the map; they hold the input's zero point */
+    int32_t stride_w, dilation_w;
+    int32_t pad_left; /* columns left of the map; they hold the input's zero point */
 } tce_window;
+
+/* Rows `first`, `first + step`, ... of a map of `height` rows, of which the last `depth` are kept in a ring at `map`
+ * (depth = height: the whole map). Rows outside the map become NULL. */
+static inline void tce_find_rows(const int8_t **rows, int32_t count, const int8_t *map, int32_t first, int32_t step,
+                                 int32_t height, int32_t depth, int32_t row_bytes) {
+    for (int32_t i = 0; i < count; i++) {
+        rows[i] = first >= 0 && first < height ? map + (first % depth) * row_bytes : NULL;
+        first += step;
+    }
+}
 
 /* Rows of k values times a matrix: 1x1 convolution, and every other convolution once its taps are gathered. */
 typedef struct {
-    const int8_t *weights;  /* [c_out][k] */
+    const int8_t *weights;  /* plain: [c_out][k] */
     const int32_t *bias;    /* [c_out], input offset folded in */
     const tce_scale *scale; /* [c_out] */
     int32_t k, c_out;
     tce_output output;
 } tce_conv1x1;
 
-/* `pixels` pixels of a 1x1 convolution. in: [pixels][k]  out: [pixels][c_out]. */
-void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, const tce_conv1x1 *layer);
+/* `pixels` pixels of a 1x1 convolution. in: [pixels][k]  out: [pixels][c_out].  Portable scratch: none. */
+void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch, const tce_conv1x1 *layer);
 
-/* Any other convolution. product.weights: [c_out][kernel_h][kernel_w][channels], product.k their count a channel. */
+/* Any other convolution. product.weights: plain [c_out][kernel_h][kernel_w][channels], product.k their count a channel.
+ */
 typedef struct {
     tce_window window;
     tce_conv1x1 product;
     int32_t in_zero_point;
 } tce_conv;
 
-/* Output row y. in: [in_h][in_w][channels], whole map  out: [out_w][c_out]
- * scratch: 2 * kernel_h * kernel_w * channels bytes, the gathered taps of two pixels. */
-void tce_conv_row_s8(const int8_t *in, int8_t *out, int32_t y, int8_t *scratch, const tce_conv *layer);
+/* One output row. out: [out_w][c_out]
+ * Portable scratch: the gathered taps of two pixels, 2 * product.k bytes rounded up to 16, then tce_conv1x1_s8's. */
+void tce_conv_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_conv *layer);
 
 /* Depthwise convolution: channel c of the output sees only channel c / multiplier of the input. */
 typedef struct {
     tce_window window;
-    const int8_t *weights;  /* [kernel_h][kernel_w][channels * multiplier] */
+    const int8_t *weights;  /* plain: [kernel_h][kernel_w][channels * multiplier] */
     const int32_t *bias;    /* [channels * multiplier], input offset folded in */
     const tce_scale *scale; /* [channels * multiplier] */
     int32_t multiplier;     /* outputs a channel; 1 in tce_depthwise_row_s8 */
@@ -72,27 +93,27 @@ typedef struct {
     tce_output output;
 } tce_depthwise;
 
-/* Taps that tce_depthwise_row_s8 accepts (8 x 8); larger windows use tce_depthwise_multi_row_s8. */
+/* Taps (kernel_h * kernel_w) that tce_depthwise_row_s8 is given at most; larger windows use the next function. */
 #define TCE_DEPTHWISE_TAPS 64
 
-/* Output row y, multiplier 1. Stack: one pointer a tap.
- * in: [in_h][in_w][channels], whole map  out: [out_w][channels]. */
-void tce_depthwise_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer);
+/* One output row, multiplier 1. out: [out_w][channels]
+ * Portable scratch: the taps of one border pixel, kernel_h * kernel_w * channels bytes. */
+void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer);
 
-/* Output row y, any multiplier. in: [in_h][in_w][channels]  out: [out_w][channels * multiplier]. */
-void tce_depthwise_multi_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_depthwise *layer);
+/* One output row, any multiplier. out: [out_w][channels * multiplier].  Portable scratch: none. */
+void tce_depthwise_multi_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer);
 
 /* Fully connected: out[r] = weights * in[r] + bias, rounded once (tce_requant_once). */
 typedef struct {
-    const int8_t *weights;  /* [c_out][c_in] */
+    const int8_t *weights;  /* plain: [c_out][c_in] */
     const int32_t *bias;    /* [c_out], input offset folded in */
     const tce_scale *scale; /* [c_out] */
     int32_t c_in, c_out;
     tce_output output;
 } tce_dense;
 
-/* in: [rows][c_in]  out: [rows][c_out]. */
-void tce_dense_s8(const int8_t *in, int8_t *out, int32_t rows, const tce_dense *layer);
+/* in: [rows][c_in]  out: [rows][c_out].  Portable scratch: none. */
+void tce_dense_s8(const int8_t *in, int8_t *out, int32_t rows, void *scratch, const tce_dense *layer);
 
 /* Two inputs element by element, with broadcasting: element (i, j, k) of the output reads
  * a[i * a_stride[0] + j * a_stride[1] + k * a_stride[2]], b likewise; stride 0 repeats. */
@@ -113,6 +134,21 @@ void tce_add_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary 
 /* a * b, one requantisation. out may equal a or b where that input is not repeated. */
 void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer);
 
+/* tce_mul_s8 where b is one gate a channel: out[p][c] = in[p][c] * gate[c]; the same bytes. Of `layer` it reads the
+ * zero points (a: in, b: gate), scale and output. in, out: [pixels][channels], out may equal in. */
+void tce_mul_channels_s8(const int8_t *in, const int8_t *gate, int8_t *out, int32_t pixels, int32_t channels,
+                         const tce_binary *layer);
+
+/* tce_add_s8 with each input's scaled value looked up: entry code + 128 of its table. 2 KB of flash a layer. */
+typedef struct {
+    const int32_t *a, *b; /* [256]; b negated for a difference */
+    tce_scale scale;      /* to the output */
+    tce_output output;
+} tce_add_table;
+
+/* `count` elements, the same bytes as tce_add_s8. out may equal a or b. */
+void tce_add_table_s8(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, const tce_add_table *layer);
+
 /* Any function of one int8: out[i] = table[in[i] + 128]. table: 256 entries. out may equal in. */
 void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table);
 
@@ -126,17 +162,23 @@ typedef struct {
 
 void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer);
 
+/* A mean as its rows arrive: adds [pixels][channels] to sums [channels], which the schedule has zeroed. */
+void tce_mean_add_s8(const int8_t *row, int32_t *sums, int32_t pixels, int32_t channels);
+
+/* The mean itself, once every row has been added: out [channels]. Of `layer` it reads offset, scale and output. */
+void tce_mean_finish_s8(const int32_t *sums, int8_t *out, int32_t channels, const tce_mean *layer);
+
 /* Pooling; padding takes no part. The quantisation of input and output is the same, so values only move. */
 typedef struct {
     tce_window window;
     tce_output output; /* zero_point 0: codes are not shifted */
 } tce_pool;
 
-/* Output row y of the average, divided by the taps inside the map, half away from zero. out: [out_w][channels]. */
-void tce_average_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer);
+/* One output row of the average, divided by the taps inside the map, half away from zero. out: [out_w][channels]. */
+void tce_average_pool_row_s8(const int8_t *const *rows, int8_t *out, const tce_pool *layer);
 
-/* Output row y of the maximum. out: [out_w][channels]. */
-void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer);
+/* One output row of the maximum. out: [out_w][channels]. */
+void tce_max_pool_row_s8(const int8_t *const *rows, int8_t *out, const tce_pool *layer);
 
 /* Surrounds a block of up to four axes by a constant. */
 typedef struct {

@@ -2,11 +2,8 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_pool *layer) {
+void tce_max_pool_row_s8(const int8_t *const *rows, int8_t *out, const tce_pool *layer) {
     const tce_window *w = &layer->window;
-    const int32_t top = y * w->stride_h - w->pad_top;
-    const int32_t y0 = top < 0 ? 0 : top;
-    const int32_t y1 = top + w->kernel_h > w->in_h ? w->in_h : top + w->kernel_h;
 
     for (int32_t x = 0; x < w->out_w; x++) {
         const int32_t left = x * w->stride_w - w->pad_left;
@@ -14,11 +11,13 @@ void tce_max_pool_row_s8(const int8_t *in, int8_t *out, int32_t y, const tce_poo
         const int32_t x1 = left + w->kernel_w > w->in_w ? w->in_w : left + w->kernel_w;
         for (int32_t c = 0; c < w->channels; c++) {
             int32_t largest = INT8_MIN;
-            for (int32_t row = y0; row < y1; row++) {
-                const int8_t *tap = in + (row * w->in_w + x0) * w->channels + c;
-                for (int32_t column = x0; column < x1; column++) {
-                    largest = *tap > largest ? *tap : largest;
-                    tap += w->channels;
+            for (int32_t i = 0; i < w->kernel_h; i++) {
+                if (rows[i]) {
+                    const int8_t *tap = rows[i] + x0 * w->channels + c;
+                    for (int32_t column = x0; column < x1; column++) {
+                        largest = *tap > largest ? *tap : largest;
+                        tap += w->channels;
+                    }
                 }
             }
             *out++ = tce_store(largest, layer->output);

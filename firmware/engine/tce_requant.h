@@ -47,12 +47,12 @@ static inline int32_t tce_requant_once(int32_t value, tce_scale scale) {
     return (int32_t)((product + (INT64_C(1) << (30 - scale.shift))) >> (31 - scale.shift));
 }
 
-/* Zero point and clamp. */
+/* Zero point, clamp, and the fused activation's table. */
 static inline int8_t tce_store(int32_t value, tce_output output) {
     value += output.zero_point;
     value = value < output.low ? output.low : value;
     value = value > output.high ? output.high : value;
-    return (int8_t)value;
+    return output.table ? output.table[value + 128] : (int8_t)value;
 }
 
 #endif

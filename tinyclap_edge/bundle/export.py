@@ -29,6 +29,7 @@ from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_q
 from tinyclap_edge.bundle.golden import PARITY_WINDOWS, STORED_WINDOWS, Stages, parity_windows
 from tinyclap_edge.bundle.manifest import MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
+from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.errors import UsageError
@@ -101,7 +102,7 @@ def export_bundle(
         spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
         pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
-        library = generate(encoder.graph, folder / "c")
+        library = generate(encoder.graph, folder / "c", isa=kernel_isa(request.board))
         plan_memory(request.board, library.arena_bytes, code_bytes=library.const_bytes)  # before the slow part
         advance(1)
         windows = parity_windows(PARITY_WINDOWS, spec)

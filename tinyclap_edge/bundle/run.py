@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tinyclap_export.codegen import generate
 
 from tinyclap_edge.audio import padded, window_starts
 from tinyclap_edge.bundle.golden import Stages
@@ -74,10 +75,16 @@ def prepare(
     if target == "python":
         return Ready(bundle, target, None, None, None, False)
     if target == "host":
-        return Ready(bundle, target, HostTarget().build(bundle.firmware, work / "host-app"), None, None, False)
+        return Ready(bundle, target, _host_program(bundle, work), None, None, False)
     emulator_target(bundle.board, engine, count)  # says early that no emulator runs this board
     built = build(bundle.firmware, on_line=on_line)
     return Ready(bundle, target, built.elf, built, engine, count)
+
+
+def _host_program(bundle: Bundle, work: Path) -> Path:
+    """The firmware of a bundle for this PC: its encoder generated again, with the portable kernels."""
+    encoder = generate(bundle.pipeline().encoder, work / "host-encoder", isa="portable")
+    return HostTarget().build(bundle.firmware, work / "host-app", encoder.directory)
 
 
 def prepare_pcm(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:

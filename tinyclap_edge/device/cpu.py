@@ -24,6 +24,15 @@ class CpuFlags:
     gcc: tuple[str, ...]
 
 
+def kernel_isa(board: Board) -> str:
+    """Whose kernels the generated library calls on `board`: "mve", "dsp", "rv32" or "portable"."""
+    if "mve" in board.isa:
+        return "mve"
+    if "dsp" in board.isa:
+        return "dsp"
+    return "rv32" if board.arch == "riscv" else "portable"
+
+
 def cpu_flags(board: Board) -> CpuFlags:
     """Compiler flags for the core of `board`; UsageError for a core that no offline compiler supports (Xtensa)."""
     if board.arch == "arm":

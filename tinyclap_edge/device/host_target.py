@@ -30,18 +30,20 @@ class HostTarget:
     flags: tuple[str, ...] = FLAGS
     name: str = "host"
 
-    def build(self, project: Path | str, out: Path | str) -> Path:
-        """Compile the project into the program `out`. ToolMissing without a compiler, BuildFailed with its words."""
+    def build(self, project: Path | str, out: Path | str, encoder: Path | None = None) -> Path:
+        """Compile the project into the program `out`. ToolMissing without a compiler, BuildFailed with its words.
+
+        encoder: a library of the portable kernels that takes the place of the project's own, which holds its board's.
+        """
         project, out = Path(project), Path(out)
         read_project(project)
         compiler = find_host_cc()
         if compiler is None:
             raise ToolMissing("no C compiler for this PC is installed", ZIG_INSTALL)
-        folders = [
-            project / "src",
-            *(project / "lib" / name for name in LIBRARIES),
-            project / "lib" / "encoder" / "engine",
-        ]
+        own = {name: project / "lib" / name for name in LIBRARIES}
+        if encoder is not None:
+            own["encoder"] = encoder
+        folders = [project / "src", *own.values(), own["encoder"] / "engine"]
         sources = [path for folder in folders for path in sorted(folder.glob("*.c"))]
         ports = firmware_dir() / "ports"
         includes = [f"-I{folder}" for folder in (*folders, ports)]

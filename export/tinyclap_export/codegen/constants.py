@@ -82,21 +82,32 @@ def output_fields(op: Op, out: Tensor) -> dict[str, int]:
     return {"zero_point": zero_point, "low": low, "high": high}
 
 
-def window_fields(
+@dataclass(frozen=True)
+class WindowPlace:
+    """A window of taps on its map: fields of tce_window, and what the schedule must know of rows."""
+
+    fields: dict[str, int]
+    kernel_h: int
+    stride_h: int
+    dilation_h: int
+    pad_top: int
+
+
+def window_place(
     op: Op, x: Tensor, out: Tensor, kernel: tuple[int, int], extra: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
-) -> dict[str, int]:
-    """tce_window. extra: (before, after) rows and columns of a PAD folded into this layer."""
+) -> WindowPlace:
+    """extra: (before, after) rows and columns of a PAD folded into this layer."""
     stride, dilation = op.attrs["stride"], op.attrs.get("dilation", (1, 1))
     pads = []
     for i in (0, 1):
         padded = x.shape[1 + i] + sum(extra[i])
         before, _ = conv_padding(padded, kernel[i], stride[i], dilation[i], op.attrs["padding"])
         pads.append(before + extra[i][0])
-    return {
-        "in_h": x.shape[1], "in_w": x.shape[2], "channels": x.shape[3], "out_w": out.shape[2],
-        "kernel_h": kernel[0], "kernel_w": kernel[1], "stride_h": stride[0], "stride_w": stride[1],
-        "dilation_h": dilation[0], "dilation_w": dilation[1], "pad_top": pads[0], "pad_left": pads[1],
+    fields = {
+        "in_w": x.shape[2], "channels": x.shape[3], "out_w": out.shape[2], "kernel_h": kernel[0],
+        "kernel_w": kernel[1], "stride_w": stride[1], "dilation_w": dilation[1], "pad_left": pads[1],
     }  # fmt: skip
+    return WindowPlace(fields, kernel[0], stride[0], dilation[0], pads[0])
 
 
 def collapse_broadcast(

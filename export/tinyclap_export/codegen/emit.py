@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyclap_export.codegen.ctext import array_items, block_comment, comment_text, initialiser, real, wrap
 from tinyclap_export.codegen.memory import MemoryPlan
-from tinyclap_export.codegen.step import Array, Step
+from tinyclap_export.codegen.step import Array, Step, Window, map_rows
 from tinyclap_export.graph import Graph, Tensor
 
 COMPILER_FLAGS = ("-std=c11", "-O3")
@@ -159,9 +159,32 @@ def _layer(unit: Unit, index: int, step: Step) -> list[str]:
     if step.scratch_bytes:
         number = next(i for i, other in enumerate(unit.steps) if other is step)
         offset = plan.offset(f"scratch of step {number}")
-        lines.append(f"    int8_t *scratch = (int8_t *)arena + {offset}; /* {step.scratch_bytes} bytes */")
-    lines += ["", *("    " + line for line in step.code), "}", ""]
+        lines.append(f"    void *scratch = arena + {offset}; /* {step.scratch_bytes} bytes */")
+    code = list(step.code)
+    if step.row is not None and step.row.window is not None and not code:
+        lines.append(f"    const int8_t *rows[{step.row.window.kernel}];")
+        code = _window_loop(tensors[step.operands[0][1]], tensors[step.output], step.row.window, step.row.code)
+    lines += ["", *("    " + line for line in code), "}", ""]
     return lines
+
+
+def _window_loop(source: Tensor, out: Tensor, window: Window, call: tuple[str, ...]) -> list[str]:
+    """A whole map, row by row."""
+    (height, row_bytes), (out_rows, out_bytes) = map_rows(source.shape), map_rows(out.shape)
+    return [
+        f"for (int32_t y = 0; y < {out_rows}; y++) {{",
+        f"    tce_find_rows(rows, {window.kernel}, in, {first_row(window)}, {window.dilation}, {height}, {height}, "
+        f"{row_bytes});",
+        *("    " + line for line in call),
+        f"    out += {out_bytes};",
+        "}",
+    ]
+
+
+def first_row(window: Window) -> str:
+    """The first input row of output row y, as C."""
+    term = "y" if window.stride == 1 else f"{window.stride} * y"
+    return term if window.pad_top == 0 else f"{term} - {window.pad_top}"
 
 
 def _describe(unit: Unit, index: int, step: Step) -> list[str]:

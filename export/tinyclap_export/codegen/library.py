@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tinyclap_export.codegen import emit
 from tinyclap_export.codegen.ctext import is_identifier
+from tinyclap_export.codegen.layout import ISAS, kernel_source, variant_headers
 from tinyclap_export.codegen.lower import lower
 from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
 from tinyclap_export.codegen.step import Step
@@ -16,6 +17,7 @@ from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 
 ENGINE_HEADERS = ("tce_engine.h", "tce_requant.h")
+SCHEDULES = ("layers",)
 LIBRARY_VERSION = "0.1.0"  # of the generated library's interface, in library.json
 
 
@@ -53,6 +55,9 @@ class CLibrary:
     macs: int
     layers: tuple[Layer, ...]
     memory_plan: MemoryPlan
+    isa: str = "portable"
+    schedule: str = "layers"
+    why: str = ""  # the reason for the schedule, a sentence
 
 
 def engine_directory() -> Path:
@@ -66,19 +71,28 @@ def engine_directory() -> Path:
 
 
 def generate(
-    graph: Graph, out_dir: str | Path, name: str = "encoder", engine_dir: str | Path | None = None
+    graph: Graph,
+    out_dir: str | Path,
+    name: str = "encoder",
+    engine_dir: str | Path | None = None,
+    isa: str = "portable",
+    schedule: str = "layers",
 ) -> CLibrary:
     """Write the library of an int8 graph to `out_dir` (created; an earlier one there is replaced).
 
     name: lower-case identifier that prefixes every symbol (tce_NAME_...), so that several models share a firmware.
+    isa: whose kernels are called, one of ISAS; only "portable" compiles everywhere. schedule: one of SCHEDULES.
     Raises ExportError (exit code 5) naming the operator when a layer cannot be generated; nothing is left half-written.
     """
     if not is_identifier(name):
         raise ExportError(f"library name {name!r} is not a lower-case C identifier", "use for example 'encoder'",
                           exit_code=2)  # fmt: skip
+    for what, value, known in (("isa", isa, ISAS), ("schedule", schedule, SCHEDULES)):
+        if value not in known:
+            raise ExportError(f"{what} {value!r} does not exist", f"one of {', '.join(known)}", exit_code=2)
     engine = Path(engine_dir) if engine_dir is not None else engine_directory()
     graph.validate()
-    steps = lower(graph)
+    steps = lower(graph, isa)
     sizes = {t.name: t.size for t in graph.activations()}
     plan = plan_memory([s.memory() for s in steps], sizes, graph.inputs, graph.outputs)
     unit = emit.Unit(name, graph, steps, plan)
@@ -88,7 +102,7 @@ def generate(
     staging = Path(tempfile.mkdtemp(prefix=".tce-", dir=out.parent))
     try:
         staging.chmod(0o755)
-        files = _write(unit, staging, engine)
+        files = _write(unit, staging, engine, isa)
         if out.exists():
             shutil.rmtree(out)
         staging.rename(out)
@@ -96,11 +110,12 @@ def generate(
         shutil.rmtree(staging, ignore_errors=True)
     return CLibrary(
         name, out, tuple(out / f for f in files), out, plan.arena_bytes, sum(s.const_bytes for s in steps),
-        sum(s.macs for s in steps), tuple(_layer(unit, i, s) for i, s in unit.layers()), plan,
+        sum(s.macs for s in steps), tuple(_layer(unit, i, s) for i, s in unit.layers()), plan, isa,
+        schedule,
     )  # fmt: skip
 
 
-def _write(unit: emit.Unit, folder: Path, engine: Path) -> list[str]:
+def _write(unit: emit.Unit, folder: Path, engine: Path, isa: str) -> list[str]:
     """All files of the library into `folder`; returns the C files, relative."""
     texts = {
         f"{unit.prefix}.h": emit.header(unit),
@@ -112,10 +127,11 @@ def _write(unit: emit.Unit, folder: Path, engine: Path) -> list[str]:
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="ascii", newline="\n")
     (folder / "engine").mkdir()
-    kernels = sorted({f"{kernel}.c" for step in unit.steps for kernel in step.kernels})
-    for file in (*ENGINE_HEADERS, *kernels):
-        shutil.copyfile(engine / file, folder / "engine" / file)
-    return [f"{unit.prefix}.c", f"{unit.prefix}_weights.c", *(f"engine/{k}" for k in kernels)]
+    kernels = sorted({kernel for step in unit.steps for kernel in step.kernels})
+    headers = [engine / file for file in ENGINE_HEADERS]
+    for source in (*headers, *variant_headers(engine, isa), *(kernel_source(engine, k, isa) for k in kernels)):
+        shutil.copyfile(source, folder / "engine" / source.name)
+    return [f"{unit.prefix}.c", f"{unit.prefix}_weights.c", *(f"engine/{k}.c" for k in kernels)]
 
 
 def _layer(unit: emit.Unit, index: int, step: Step) -> Layer:

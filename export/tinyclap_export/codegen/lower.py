@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinyclap_export.codegen import constants, lower_simple, lower_weighted
+from tinyclap_export.codegen import constants, lower_binary, lower_simple, lower_weighted
 from tinyclap_export.codegen.constants import refuse
-from tinyclap_export.codegen.step import Pads, Step
+from tinyclap_export.codegen.step import Lowering, Pads, Step
 from tinyclap_export.graph import Graph, Op
 
 
-def lower(graph: Graph) -> list[Step]:
+def lower(graph: Graph, isa: str = "portable") -> list[Step]:
     """Every operator of an int8 graph as a Step, in execution order; PADs are folded into convolutions."""
     for name in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[name]
         if tensor.dtype != "int8":
             raise refuse(graph.ops[0], f"graph tensor {name} is {tensor.dtype}, not int8", "quantize the graph first")
-    folded = _foldable_pads(graph)
+    context = Lowering(_foldable_pads(graph), isa)
     steps = []
     for op in graph.ops:
-        if op.outputs[0] in folded:
+        if op.outputs[0] in context.folded:
             continue
         lowering = LOWER.get(op.kind)
         if lowering is None:
@@ -30,7 +30,7 @@ def lower(graph: Graph) -> list[Step]:
         for name in op.inputs:
             if graph.tensors[name].is_const and name == op.inputs[0] and op.kind not in ("ADD", "SUB", "MUL"):
                 raise refuse(op, f"its input {name} is a constant", "fold constants before generating code")
-        steps.append(lowering(graph, op, folded))
+        steps.append(lowering(graph, op, context))
     return steps
 
 
@@ -51,13 +51,13 @@ def _foldable_pads(graph: Graph) -> Pads:
 
 TABLE_KINDS = ("HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE")
 
-LOWER: dict[str, Callable[[Graph, Op, Pads], Step]] = {
+LOWER: dict[str, Callable[[Graph, Op, Lowering], Step]] = {
     "CONV_2D": lower_weighted.conv,
     "DEPTHWISE_CONV_2D": lower_weighted.depthwise,
     "FULLY_CONNECTED": lower_weighted.dense,
-    "ADD": lower_simple.binary,
-    "SUB": lower_simple.binary,
-    "MUL": lower_simple.binary,
+    "ADD": lower_binary.binary,
+    "SUB": lower_binary.binary,
+    "MUL": lower_binary.binary,
     "MEAN": lower_simple.mean,
     "AVERAGE_POOL_2D": lower_simple.pool,
     "MAX_POOL_2D": lower_simple.pool,

@@ -15,6 +15,14 @@ Pads = dict[str, Op]  # PAD operators folded into the convolution that reads the
 
 
 @dataclass(frozen=True)
+class Lowering:
+    """What a lowering knows beside its operator. isa: whose kernels will be called."""
+
+    folded: Pads = field(default_factory=dict)
+    isa: str = "portable"
+
+
+@dataclass(frozen=True)
 class Array:
     """A constant array: `key` is its name inside the layer (weights, bias, scale, table, b ...)."""
 
@@ -36,12 +44,53 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class Window:
+    """The input rows behind an output row: row y reads rows y * stride - pad_top + i * dilation, i in [0, kernel)."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    pad_top: int
+
+    def first(self, row: int) -> int:
+        return row * self.stride - self.pad_top
+
+    def last(self, row: int) -> int:
+        return self.first(row) + (self.kernel - 1) * self.dilation
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """How a step makes one row of its output, where it can: `out` is that row, operands are row y of theirs.
+
+    code: the statements; `y` is the row's number. struct: fields of `layer` where they differ from the whole map's.
+    whole: operands (C names) that are read whole whatever the row. window: the operand `in` is read through a window,
+    and `rows` holds its rows.
+    """
+
+    code: tuple[str, ...]
+    struct: dict[str, Any] | None = None
+    whole: tuple[str, ...] = ()
+    window: Window | None = None
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A mean over rows as they arrive: channel sums of `pixels` pixels a row, and the call that finishes them."""
+
+    pixels: int
+    channels: int
+    kernels: tuple[str, ...] = ("tce_mean_add_s8", "tce_mean_finish_s8")
+
+
+@dataclass(frozen=True)
 class Step:
     """One layer of the generated library.
 
     In its code `in`, `a`, `b`, `out`, `scratch`, `table` are pointers the emitter declares and `layer` is the struct.
     operands: (C name, tensor name) of each pointer it reads. struct: fields of `layer`, nested dicts, Refs to arrays.
-    code: the body's statements. notes: what a reader should know, for the header comment.
+    code: the body's statements for the whole map; empty where a window makes it a loop over `row`. row, sums: how it
+    works row by row, None where it needs whole maps. notes: what a reader should know, for the header comment.
     """
 
     op: Op
@@ -58,6 +107,8 @@ class Step:
     alias: bool = False
     macs: int = 0
     notes: tuple[str, ...] = ()
+    row: RowForm | None = None
+    sums: Sums | None = None
 
     @property
     def const_bytes(self) -> int:
@@ -68,13 +119,11 @@ class Step:
         return StepMemory(reads, self.output, self.scratch_bytes, self.in_place, self.alias)
 
 
-def row_loop(shape: tuple[int, ...], call: str) -> tuple[str, ...]:
-    """A loop over output rows; {row} in `call` becomes the row's address."""
-    return (
-        f"for (int32_t y = 0; y < {shape[1]}; y++) {{",
-        "    " + call.format(row=f"out + y * {shape[2] * shape[3]}"),
-        "}",
-    )
+def map_rows(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(rows, bytes a row) of a tensor: [1, h, w, c] has h rows of w * c, any other shape is one row."""
+    if len(shape) == 4 and shape[0] == 1:
+        return shape[1], shape[2] * shape[3]
+    return 1, int(np.prod(shape, dtype=np.int64))
 
 
 def require_one_sample(graph: Graph, op: Op) -> None:
