@@ -30,6 +30,14 @@ def product(weights: np.ndarray) -> np.ndarray:
     )
 
 
+def depthwise(weights: np.ndarray) -> np.ndarray:
+    """(..., 3, 3, c) to w00 w01 w10 w11 w02 w20 w12 w21 w22 of each channel; other windows stay plain."""
+    kernel_h, kernel_w, channels = weights.shape[-3:]
+    if (kernel_h, kernel_w) != (3, 3):
+        return weights.reshape(-1)
+    return weights.reshape(9, channels)[[0, 1, 3, 4, 2, 6, 5, 7, 8]].T.reshape(-1)
+
+
 def conv1x1_scratch(k: int) -> int:
     """Bytes: a chunk of widened pixels and the widened weights of two channels."""
     quads = (k + 3) // 4
