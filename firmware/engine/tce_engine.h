@@ -152,6 +152,15 @@ void tce_add_table_s8(const int8_t *a, const int8_t *b, int8_t *out, int32_t cou
 /* Any function of one int8: out[i] = table[in[i] + 128]. table: 256 entries. out may equal in. */
 void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table);
 
+/* Softmax over the last axis, output scale 1/256, zero point -128. The steps are gemmlowp's, in 31 fractional bits. */
+typedef struct {
+    const int32_t *exponentials; /* [256]: exp(-s_in * beta * d) for d = 255 .. 0 codes below the row's maximum */
+    int32_t depth;               /* elements a row, at most 4095 */
+} tce_softmax;
+
+/* in, out: [rows][depth]. out may equal in. */
+void tce_softmax_s8(const int8_t *in, int8_t *out, int32_t rows, const tce_softmax *layer);
+
 /* Mean over one or two blocks of axes: in: [outer][reduce_a][middle][reduce_b][inner]  out: [outer][middle][inner]. */
 typedef struct {
     int32_t outer, reduce_a, middle, reduce_b, inner;

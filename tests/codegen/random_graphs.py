@@ -155,8 +155,11 @@ def move(b: Builder, x: str) -> None:
 
 
 def table(b: Builder, x: str) -> None:
-    kind = b.pick(["HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE"])
-    fixed = {"LOGISTIC": Quant(1 / 256, -128), "TANH": Quant(1 / 128, 0)}.get(kind)
+    kind = b.pick(
+        ["HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE", "SOFTMAX"]
+    )
+    probability = Quant(1 / 256, -128)
+    fixed = {"LOGISTIC": probability, "SOFTMAX": probability, "TANH": Quant(1 / 128, 0)}.get(kind)
     attrs = {"alpha": 0.3} if kind == "LEAKY_RELU" else {}
     b.op(kind, [x], fixed or b.quant(b.scale(x) * 10 ** b.rng.uniform(-1, 0.5)), **attrs)
 

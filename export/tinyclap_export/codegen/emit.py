@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from tinyclap_export.codegen.ctext import array_items, block_comment, comment_text, initialiser, real, wrap
@@ -150,8 +151,8 @@ def _layer(unit: Unit, index: int, step: Step) -> list[str]:
         lines.append(
             f"    const int8_t *{cname} = (const int8_t *)arena + {plan.offset(name)}; /* {_shape(tensors[name])} */"
         )
-    for key in ("a", "b", "table"):
-        if key in pointer:
+    for key in pointer:
+        if key in ("a", "b", "table") or re.fullmatch(r"in\d+", key):  # the others are read through `layer`
             lines.append(f"    const int8_t *{key} = {pointer[key]};")
     lines.append(
         f"    int8_t *out = (int8_t *)arena + {plan.offset(step.output)}; /* {_shape(tensors[step.output])} */"

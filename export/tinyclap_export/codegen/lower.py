@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinyclap_export.codegen import constants, lower_binary, lower_simple, lower_weighted
+from tinyclap_export.codegen import constants, lower_binary, lower_simple, lower_softmax, lower_weighted
 from tinyclap_export.codegen.constants import refuse
 from tinyclap_export.codegen.step import Lowering, Pads, Step
 from tinyclap_export.graph import Graph, Op
@@ -28,7 +28,11 @@ def lower(graph: Graph, isa: str = "portable") -> list[Step]:
         if lowering is None:
             raise refuse(op, "no C kernel for this operator", f"supported: {', '.join(sorted(LOWER))}")
         for name in op.inputs:
-            if graph.tensors[name].is_const and name == op.inputs[0] and op.kind not in ("ADD", "SUB", "MUL"):
+            if (
+                graph.tensors[name].is_const
+                and name == op.inputs[0]
+                and op.kind not in ("ADD", "SUB", "MUL", "CONCATENATION")
+            ):
                 raise refuse(op, f"its input {name} is a constant", "fold constants before generating code")
         steps.append(lowering(graph, op, context))
     return steps
@@ -65,5 +69,6 @@ LOWER: dict[str, Callable[[Graph, Op, Lowering], Step]] = {
     "CONCATENATION": lower_simple.concat,
     "TRANSPOSE": lower_simple.transpose,
     "RESHAPE": lower_simple.reshape,
+    "SOFTMAX": lower_softmax.softmax,
     **dict.fromkeys(TABLE_KINDS, lower_simple.table),
 }

@@ -81,10 +81,12 @@ def concat(graph: Graph, op: Op, context: Lowering) -> Step:
     out = graph.tensors[op.outputs[0]]
     inputs = [graph.tensors[name] for name in op.inputs]
     constants.same_quant(op, out, *inputs)
-    if op.attrs["activation"] != "NONE" or any(t.is_const for t in inputs):
-        raise refuse(op, "a fused activation or a constant input is not supported here")
+    if op.attrs["activation"] != "NONE":
+        raise refuse(op, "a fused activation is not supported here", "TFLite itself refuses it")
     axis = op.attrs["axis"] % len(out.shape)
-    operands = tuple((f"in{i}", tensor.name) for i, tensor in enumerate(inputs))
+    operands = tuple((f"in{i}", tensor.name) for i, tensor in enumerate(inputs) if tensor.data is None)
+    arrays = tuple(Array(f"in{i}", "int8_t", tensor.data, f"constant {tensor.name} {list(tensor.shape)}")
+                   for i, tensor in enumerate(inputs) if tensor.data is not None)  # fmt: skip
 
     def copies(runs: int) -> tuple[str, ...]:
         stride, at, code = int(np.prod(out.shape[axis:], dtype=np.int64)), 0, []
@@ -95,8 +97,8 @@ def concat(graph: Graph, op: Op, context: Lowering) -> Step:
         return tuple(code)
 
     whole = int(np.prod(out.shape[:axis], dtype=np.int64))
-    row = RowForm(copies(whole // out.shape[1])) if _is_map(out.shape) and axis >= 2 else None
-    return Step(op, "concat", ("tce_copy_rows_s8",), operands, out.name, copies(whole), row=row)
+    row = RowForm(copies(whole // out.shape[1])) if _is_map(out.shape) and axis >= 2 and not arrays else None
+    return Step(op, "concat", ("tce_copy_rows_s8",), operands, out.name, copies(whole), arrays=arrays, row=row)
 
 
 def transpose(graph: Graph, op: Op, context: Lowering) -> Step:
