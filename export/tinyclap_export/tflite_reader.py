@@ -25,7 +25,7 @@ _TYPE_NAMES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 7
 _CUSTOM = 32
 MAX_RANK = 6
 MAX_FILE_BYTES = 1 << 26  # 64 MB: eight times the flash of the largest board; more only costs time
-MAX_OPERATORS = 2048  # planning takes time by the square of them; a MobileNetV3 has 130
+MAX_OPERATORS = 1024  # planning takes time by the square of them; a MobileNetV3 has 130
 FULL_INT8 = "quantise the model to full int8 with int8 input and output"
 
 

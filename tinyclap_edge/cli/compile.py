@@ -49,6 +49,9 @@ def show_compiled(facts: dict[str, Any], regions: dict[str, int]) -> None:
     """Operators, schedule and sizes."""
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(facts["operators"].items()))
     result(f"{sum(facts['operators'].values())} operators ({counts})")
+    for note in facts["passes"]:
+        saved = f", {note['macs_removed']:,} MACs fewer" if note["macs_removed"] else ""
+        result(f"pass {note['name']}: {note['changes']} change{'s' * (note['changes'] != 1)}{saved}")
     why = f": {facts['why']}" if facts["why"] else ""
     result(
         f"{facts['layers']} layers, {facts['macs']:,} MACs, kernels {facts['isa']}, schedule {facts['schedule']}{why}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -10,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from tinyclap_export.codegen import CLibrary, generate
+from tinyclap_export.codegen import library as codegen_library
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 from tinyclap_export.validation import located
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.engine.library_folder import replacing_library, write_record
 from tinyclap_edge.engine.model_file import Model
-from tinyclap_edge.engine.model_project import NAME, ROOTS, compile_object, isa_of, model_sections
+from tinyclap_edge.engine.model_project import NAME, ROOTS, compile_object, model_sections
 from tinyclap_edge.engine.objects import read_object
 from tinyclap_edge.engine.sizes import Placement, Sizes, place, planned_sizes
 from tinyclap_edge.errors import ToolMissing, UsageError
@@ -44,13 +45,15 @@ class Compiled:
         sizes = self.sizes
         return {
             "board": self.board.name,
-            "isa": isa_of(self.board),
+            "isa": kernel_isa(self.board),
             "model": self.model.id,
             "name": library.name,
             **schedule_facts(library),
             "operators": dict(Counter(op.kind for op in graph.ops)),
+            "passes": pass_facts(self.model),
             "layers": len(library.layers),
-            "macs": library.macs,
+            "macs": graph.macs(),
+            "live_macs": library.macs,
             "arena_bytes": library.arena_bytes,
             "ram_bytes": sizes.ram_bytes if sizes else library.arena_bytes,
             "const_bytes": sizes.const_bytes if sizes else library.const_bytes,
@@ -73,7 +76,7 @@ def compile_model(model: Model, board: Board, out: Path, schedule: str, name: st
     folder that holds something else. On any error `out` stays as it was.
     """
     with replacing_library(out) as folder:
-        library = generate_library(model.graph, folder / "lib", name, isa_of(board), schedule)
+        library = generate_library(model, folder / "lib", name, kernel_isa(board), schedule)
         placement = place(board, library.arena_bytes, library.const_bytes, str(schedule_facts(library)["schedule"]))
         sizes, stack, why = measure(model, board, library, placement, schedule)
         done = Compiled(model, board, library, placement, sizes, stack, why)
@@ -95,27 +98,31 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="tce-sizes-") as work:
         same = library
         if library.name != NAME:  # the runner knows the library by one name
-            same = generate_library(model.graph, Path(work) / "lib", NAME, isa_of(board), schedule)
+            same = generate_library(model, Path(work) / "lib", NAME, kernel_isa(board), schedule)
         objects = read_object(compile_object(board, same, model.id, Path(work), tool))
     sizes = planned_sizes(placement, library.arena_bytes, objects.kept(ROOTS), model_sections(objects, model.graph))
     return sizes, objects.stack_bytes(f"tce_{NAME}_run"), ""
 
 
-def generate_library(graph: Graph, folder: Path, name: str, isa: str, schedule: str) -> CLibrary:
-    """The C of a graph; an operator that cannot be generated is named with its index, shapes and a way out."""
+def generate_library(model: Model, folder: Path, name: str, isa: str, schedule: str) -> CLibrary:
+    """The C of a model; an operator that cannot be generated is named with its index, shapes and a way out."""
     if schedule not in SCHEDULES:
         raise UsageError(f"unknown schedule {schedule!r}", f"one of {', '.join(SCHEDULES)}")
     try:
-        known = inspect.signature(generate).parameters
-        wanted = {"isa": isa, "schedule": schedule}
-        return generate(graph, folder, name, **{k: v for k, v in wanted.items() if k in known})
+        known = schedule if schedule in codegen_library.SCHEDULES else "layers"
+        return generate(model.optimised, folder, name, isa=isa, schedule=known)
     except ExportError as error:
-        raise located(error, graph) from error
+        raise located(error, model.graph) from error
+
+
+def pass_facts(model: Model) -> list[dict[str, Any]]:
+    """What the graph passes did: a row each."""
+    return [{"name": n.name, "changes": len(n.changes), "macs_removed": n.macs_removed} for n in model.notes]
 
 
 def schedule_facts(library: CLibrary) -> dict[str, str]:
     """Which schedule the library has, and why it was taken."""
-    return {"schedule": getattr(library, "schedule", "layers"), "why": getattr(library, "why", "")}
+    return {"schedule": library.schedule, "why": library.why}
 
 
 def tensor_facts(graph: Graph, name: str) -> dict[str, Any]:

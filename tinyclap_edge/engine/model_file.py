@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tinyclap_export.codegen.ctext import is_identifier
 from tinyclap_export.graph import Graph
+from tinyclap_export.passes import PassNote, optimise
 from tinyclap_export.tflite_reader import MAX_FILE_BYTES, read_tflite
 
 from tinyclap_edge.errors import DoesNotFit, UsageError
@@ -20,9 +21,12 @@ _TAKEN = ("engine", "requant")  # tce_engine.h and tce_requant.h are the kernels
 
 @dataclass(frozen=True)
 class Model:
-    """A model read from a file. id: the first 16 digits of the file's SHA-256, as an encoder's id in a bundle."""
+    """A model read from a file. graph: as it is there. optimised: the same bytes with less work, by the passes of `notes`.
+    id: the first 16 digits of the file's SHA-256, as an encoder's id in a bundle."""
 
     graph: Graph
+    optimised: Graph
+    notes: tuple[PassNote, ...]
     id: str
     stem: str
     file_bytes: int
@@ -48,7 +52,7 @@ def read_model(path: Path | str, batch_one: bool = False) -> Model:
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror or error})", "give a TensorFlow Lite model") from error
     graph = read_tflite(data, batch_one=batch_one)
-    return Model(graph, hashlib.sha256(data).hexdigest()[:ID_DIGITS], path.stem, len(data))
+    return Model(graph, *optimise(graph), hashlib.sha256(data).hexdigest()[:ID_DIGITS], path.stem, len(data))
 
 
 def library_name(stem: str) -> str:

@@ -45,15 +45,6 @@ class ModelImage:
     toolchain: str
 
 
-def isa_of(board: Board) -> str:
-    """The variant of the kernels for a board's core."""
-    if "mve" in board.isa:
-        return "mve"
-    if "dsp" in board.isa:
-        return "dsp"
-    return "rv32" if board.arch == "riscv" else "portable"
-
-
 def compile_object(board: Board, library: CLibrary, model_id: str, work: Path, toolchain: Toolchain) -> Path:
     """Library, runner and port as one relocatable object in `work`. BuildFailed with the compiler's words."""
     firmware = firmware_dir()

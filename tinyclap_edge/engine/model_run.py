@@ -11,10 +11,11 @@ import numpy as np
 from tinyclap_export.host import HostEncoder
 
 from tinyclap_edge.boards import Board
-from tinyclap_edge.engine.compile_model import generate_library, measure, schedule_facts
+from tinyclap_edge.device.cpu import kernel_isa
+from tinyclap_edge.engine.compile_model import generate_library, measure, pass_facts, schedule_facts
 from tinyclap_edge.engine.emulate import DEFAULT_TIMEOUT_S, Emulated, choose_engine, emulate
 from tinyclap_edge.engine.model_file import Model
-from tinyclap_edge.engine.model_project import NAME, ModelImage, build_image, isa_of
+from tinyclap_edge.engine.model_project import NAME, ModelImage, build_image
 from tinyclap_edge.engine.sizes import Placement, Sizes, place
 from tinyclap_edge.errors import UsageError
 
@@ -49,16 +50,18 @@ def run_model(
         raise UsageError(f"unknown target {target!r}", f"one of {', '.join(TARGETS)}")
     chosen = choose_engine(board, engine) if target == "emulator" else None
     with tempfile.TemporaryDirectory(prefix="tce-run-") as work:
-        library = generate_library(model.graph, Path(work) / "lib", NAME, isa_of(board), schedule)
+        library = generate_library(model, Path(work) / "lib", NAME, kernel_isa(board), schedule)
         facts = schedule_facts(library)
         common = {
             "board": board.name,
-            "isa": isa_of(board),
+            "isa": kernel_isa(board),
             "target": target,
             "encoder": model.id,
             **facts,
+            "passes": pass_facts(model),
             "samples": len(rows),
-            "macs": library.macs,
+            "macs": model.graph.macs(),
+            "live_macs": library.macs,
             "layers": len(library.layers),
             "arena_bytes": library.arena_bytes,
         }
@@ -70,13 +73,13 @@ def run_model(
             return ModelRun(outputs, {**common, "engine": "host", "instructions": None, **sized})
         image = build_image(board, model.graph, library, model.id, Path(work) / "image", toolchain, facts["schedule"])
         done = emulate(board, image.elf, rows.view(np.uint8), chosen, timeout_s)
-        return ModelRun(done.outputs.view(np.int8), {**common, **_image_facts(image, done, library.macs)})
+        return ModelRun(done.outputs.view(np.int8), {**common, **_image_facts(image, done, model.graph.macs())})
 
 
 def run_host(model: Model, folder: Path, rows: np.ndarray, schedule: str) -> np.ndarray:
     """(n, bytes of all inputs) int8 to (n, bytes of all outputs) int8 by the portable C on this PC."""
     graph = model.graph
-    library = generate_library(graph, folder, NAME, "portable", schedule)
+    library = generate_library(model, folder, NAME, "portable", schedule)
     encoder = HostEncoder(library.directory, NAME)
     ends = np.cumsum([graph.tensors[name].size for name in graph.inputs])[:-1]
     parts = np.split(rows, ends, axis=1)
