@@ -20,6 +20,7 @@ MEASUREMENTS = (
     "sounds",
     "encoders",
     "parity",
+    "engine",
     "accuracy",
     "console",
 )  # modules with main(), one result file each

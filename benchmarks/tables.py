@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import accuracy_tables, code_tables
+from benchmarks import accuracy_tables, code_tables, engine_tables
 from benchmarks.markdown import ABSENT, code, number, size, table
 from benchmarks.store import Results
 
@@ -265,6 +265,7 @@ TABLES: dict[str, Table] = {
     **_needing("parity", {"parity": parity, "parity-short": parity_short, "parity-rows": parity_rows}),
     **_needing("frontend", {"frontend": frontend}),
     **_needing("accuracy", accuracy_tables.TABLES),
+    **_needing("engine", engine_tables.TABLES),
     **_needing(
         "console",
         {
