@@ -1,0 +1,338 @@
+/* Pixels times a matrix on MVE: blocks of four channels by two pixels, 128 products a step of 16 inputs.
+ *
+ * The eight accumulators are the eight even registers that VMLADAVA can add to, so the loop is written in assembly: a
+ * compiler keeps some for itself and halves the block. A step costs 14 instructions: 6 loads, 8 VMLADAVA.
+ *
+ * Weights: for each block of four channels, whole steps [k / 16][4][16], then the rest [4][k % 16]; after the last
+ * whole block the remaining channels as they are, [c_out % 4][k]. With k <= 2 they are transposed: [k][c_out]. */
+#include "tce_engine.h"
+#include "tce_mve.h"
+
+#include <stddef.h>
+
+#define TCE_STEP  16 /* inputs of one vector */
+#define TCE_CHAIN 4  /* steps that the loop is unrolled by */
+#define TCE_BROAD 2  /* largest k for which channels, not inputs, fill the vectors */
+
+/* What the assembly knows of a block of four channels. The offsets in it are these, in bytes. */
+typedef struct {
+    int32_t bias[4];                  /*   0 */
+    const int8_t *weights;            /*  16: of the whole steps */
+    int32_t loops;                    /*  20: complete runs of the chain after the first, possibly partial one */
+    int32_t rest;                     /*  24: inputs after the whole steps, 0 .. 15 */
+    uint32_t entry;                   /*  28: where the chain is entered: bytes into it, then the address */
+    int32_t zero_point;               /*  32: of the output; from the table's first entry where there is one */
+    int32_t out_step;                 /*  36: bytes between outputs of neighbouring pixels */
+    int32_t in_step;                  /*  40: bytes between inputs of neighbouring pixels */
+    const int8_t *last;               /*  44: first pixel of the last pair */
+    const int8_t *table;              /*  48: of a fused activation */
+    const int8_t *in;                 /*  52 */
+    int8_t *out;                      /*  56 */
+    int32_t unused;                   /*  60 */
+    int32_t multiplier[4];            /*  64 */
+    int32_t shift[4];                 /*  80: all negative */
+    int32_t low[4];                   /*  96 */
+    int32_t high[4];                  /* 112 */
+    int8_t rest_weights[4][TCE_STEP]; /* 128: zeros behind the rest */
+} tce_block;
+
+_Static_assert(offsetof(tce_block, entry) == 28 && offsetof(tce_block, last) == 44 && offsetof(tce_block, out) == 56 &&
+                   offsetof(tce_block, multiplier) == 64 && offsetof(tce_block, rest_weights) == 128,
+               "the assembly below counts on these offsets");
+
+/* One instruction a line: */
+/* clang-format off */
+/* Channel 0 .. 3 of pixel 0 (q0) add up in r0, r2, r4, r6, of pixel 1 (q1) in r8, r10, r12, lr. */
+#define TCE_PRODUCTS(load0, load1, load2, load3)                               \
+    load0                                                                      \
+    "vmladava.s8 r0,  q0, q2\n"                                                \
+    "vmladava.s8 r8,  q1, q2\n"                                                \
+    load1                                                                      \
+    "vmladava.s8 r2,  q0, q3\n"                                                \
+    "vmladava.s8 r10, q1, q3\n"                                                \
+    load2                                                                      \
+    "vmladava.s8 r4,  q0, q2\n"                                                \
+    "vmladava.s8 r12, q1, q2\n"                                                \
+    load3                                                                      \
+    "vmladava.s8 r6,  q0, q3\n"                                                \
+    "vmladava.s8 lr,  q1, q3\n"
+
+#define TCE_WHOLE_STEP_BYTES 56
+#define TCE_WHOLE_STEP                                                         \
+    "vldrb.8 q0, [r1], #16\n"                                                  \
+    "vldrb.8 q1, [r9], #16\n"                                                  \
+    TCE_PRODUCTS("vldrb.8 q2, [r5], #16\n", "vldrb.8 q3, [r5], #16\n",         \
+                 "vldrb.8 q2, [r5], #16\n", "vldrb.8 q3, [r5], #16\n")
+
+/* The loop over pairs of pixels. r1, r9: inputs of the two; r3: output; r5: weights; r7: loops; r11: the block.
+ * `away` turns VRSHL's rounding half up into half away from zero; `look_up` applies the table. */
+#define TCE_PAIRS(away, look_up)                                               \
+    ".syntax unified\n"                                                        \
+    "push {r4-r11, lr}\n"                                                      \
+    "vpush {d8-d15}\n"                                                         \
+    "mov r11, r0\n"                                                            \
+    "ldrd r5, r7, [r11, #24]\n"      /* rest, entry */                         \
+    "vctp.8 r5\n"                    /* for the loads of the rest */           \
+    "adr.w r2, 2f\n"                                                           \
+    "add r2, r7\n"                                                             \
+    "orr r2, #1\n"                   /* an address in Thumb state */           \
+    "str r2, [r11, #28]\n"                                                     \
+    "ldrd r1, r3, [r11, #52]\n"      /* in, out */                             \
+    "ldr r4, [r11, #40]\n"           /* in_step */                             \
+    "add r9, r1, r4\n"                                                         \
+    "vldrw.u32 q4, [r11, #64]\n"     /* multiplier */                          \
+    "vldrw.u32 q5, [r11, #80]\n"     /* shift */                               \
+    "vldrw.u32 q6, [r11, #96]\n"     /* low */                                 \
+    "vldrw.u32 q7, [r11, #112]\n"    /* high */                                \
+    "1:\n"                                                                     \
+    "ldm r11, {r0, r2, r4, r6}\n"    /* bias */                                \
+    "ldm r11, {r8, r10, r12, lr}\n"                                            \
+    "ldrd r5, r7, [r11, #16]\n"      /* weights, loops */                      \
+    "ldr pc, [r11, #28]\n"                                                     \
+    ".balign 4\n"                                                              \
+    "2:\n"                                                                     \
+    TCE_WHOLE_STEP                                                             \
+    TCE_WHOLE_STEP                                                             \
+    TCE_WHOLE_STEP                                                             \
+    TCE_WHOLE_STEP                                                             \
+    "subs.w r7, r7, #1\n"                                                      \
+    "bpl.w 2b\n"                                                               \
+    "ldr r5, [r11, #24]\n"           /* entered here where k < 16 */           \
+    "cbz r5, 3f\n"                                                             \
+    "vpstt\n"                                                                  \
+    "vldrbt.8 q0, [r1]\n"                                                      \
+    "vldrbt.8 q1, [r9]\n"                                                      \
+    TCE_PRODUCTS("vldrw.u32 q2, [r11, #128]\n", "vldrw.u32 q3, [r11, #144]\n", \
+                 "vldrw.u32 q2, [r11, #160]\n", "vldrw.u32 q3, [r11, #176]\n") \
+    "3:\n"                                                                     \
+    "vmov q0[2], q0[0], r0, r4\n"                                              \
+    "vmov q0[3], q0[1], r2, r6\n"                                              \
+    "vmov q1[2], q1[0], r8, r12\n"                                             \
+    "vmov q1[3], q1[1], r10, lr\n"                                             \
+    "add r1, r9, r5\n"               /* behind pixel 1 */                      \
+    "ldrd r0, r2, [r11, #32]\n"      /* zero_point, out_step */                \
+    "ldrd r4, r6, [r11, #40]\n"      /* in_step, last */                       \
+    "vqrdmulh.s32 q0, q0, q4\n"                                                \
+    "vqrdmulh.s32 q1, q1, q4\n"                                                \
+    away                                                                       \
+    "vrshl.s32 q0, q0, q5\n"                                                   \
+    "vrshl.s32 q1, q1, q5\n"                                                   \
+    "vadd.i32 q0, q0, r0\n"                                                    \
+    "vadd.i32 q1, q1, r0\n"                                                    \
+    "vmax.s32 q0, q0, q6\n"                                                    \
+    "vmax.s32 q1, q1, q6\n"                                                    \
+    "vmin.s32 q0, q0, q7\n"                                                    \
+    "vmin.s32 q1, q1, q7\n"                                                    \
+    look_up                                                                    \
+    "add r9, r1, r4\n"                                                         \
+    "vstrb.32 q0, [r3]\n"                                                      \
+    "add r3, r2\n"                                                             \
+    "vstrb.32 q1, [r3]\n"                                                      \
+    "add r3, r2\n"                                                             \
+    "cmp r1, r6\n"                                                             \
+    "bls.w 1b\n"                                                               \
+    "sub r5, r1, r4\n"               /* one pixel left: once more,  */         \
+    "cmp r5, r6\n"                   /* the pair that ends with it  */         \
+    "bne 4f\n"                                                                 \
+    "mov r1, r5\n"                                                             \
+    "sub r9, r4\n"                                                             \
+    "subs r3, r2\n"                                                            \
+    "b.w 1b\n"                                                                 \
+    "4:\n"                                                                     \
+    "vpop {d8-d15}\n"                                                          \
+    "pop {r4-r11, pc}\n"
+
+#define TCE_AWAY_FROM_ZERO                                                     \
+    "vshr.s32 q2, q0, #31\n"                                                   \
+    "vshr.s32 q3, q1, #31\n"                                                   \
+    "vadd.i32 q0, q0, q2\n"                                                    \
+    "vadd.i32 q1, q1, q3\n"
+
+#define TCE_LOOK_UP                                                            \
+    "ldr r5, [r11, #48]\n"                                                     \
+    "vldrb.u32 q2, [r5, q0]\n"                                                 \
+    "vldrb.u32 q3, [r5, q1]\n"                                                 \
+    "vmov q0, q2\n"                                                            \
+    "vmov q1, q3\n"
+/* clang-format on */
+
+/* Every pixel, four channels. Nothing below the zero point survives the clamp: rounding negatives is of no concern. */
+__attribute__((naked)) TCE_NOINLINE static void tce_pairs_relu(tce_block *block __attribute__((unused))) {
+    __asm__ volatile(TCE_PAIRS("", "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_pairs(tce_block *block __attribute__((unused))) {
+    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_pairs_table(tce_block *block __attribute__((unused))) {
+    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, TCE_LOOK_UP)::: "memory");
+}
+
+/* Weight rows of up to four channels, for what the assembly does not do: left shifts and the channels after the last
+ * whole block. */
+typedef struct {
+    const int8_t *whole[4], *rest[4]; /* channels that do not exist repeat the last one */
+    int32_t stride;                   /* bytes between steps */
+    int32_t channels;                 /* 1 .. 4 */
+} tce_rows;
+
+TCE_NOINLINE static void tce_any_four(const int8_t *in, int8_t *out, int32_t pixels, int32_t channel,
+                                      const tce_rows *rows, const tce_conv1x1 *layer) {
+    const int32_t k = layer->k;
+    const mve_pred16_t exist = vctp32q((uint32_t)rows->channels);
+    const mve_pred16_t rest = vctp8q((uint32_t)(k % TCE_STEP));
+    const int32x4_t bias = vldrwq_z_s32(layer->bias + channel, exist);
+    const tce_scale4 scale = tce_load_scale_some(layer->scale + channel, rows->channels);
+
+    for (; pixels > 0; pixels--) {
+        int32_t acc[4] = {0, 0, 0, 0};
+        const int8_t *x = in;
+        int32_t at = 0;
+        for (int32_t step = k / TCE_STEP; step > 0; step--) {
+            const int8x16_t a = vldrbq_s8(x);
+            acc[0] = vmladavaq_s8(acc[0], a, vldrbq_s8(rows->whole[0] + at));
+            acc[1] = vmladavaq_s8(acc[1], a, vldrbq_s8(rows->whole[1] + at));
+            acc[2] = vmladavaq_s8(acc[2], a, vldrbq_s8(rows->whole[2] + at));
+            acc[3] = vmladavaq_s8(acc[3], a, vldrbq_s8(rows->whole[3] + at));
+            x += TCE_STEP;
+            at += rows->stride;
+        }
+        const int8x16_t a = vldrbq_z_s8(x, rest);
+        acc[0] = vmladavaq_s8(acc[0], a, vldrbq_z_s8(rows->rest[0], rest));
+        acc[1] = vmladavaq_s8(acc[1], a, vldrbq_z_s8(rows->rest[1], rest));
+        acc[2] = vmladavaq_s8(acc[2], a, vldrbq_z_s8(rows->rest[2], rest));
+        acc[3] = vmladavaq_s8(acc[3], a, vldrbq_z_s8(rows->rest[3], rest));
+        int32x4_t value = vdupq_n_s32(acc[0]);
+        value = vsetq_lane_s32(acc[1], value, 1);
+        value = vsetq_lane_s32(acc[2], value, 2);
+        value = vsetq_lane_s32(acc[3], value, 3);
+        value = tce_requant4(vaddq_s32(value, bias), scale);
+        vstrbq_p_s32(out, tce_codes4(value, layer->output), exist);
+        in += k;
+        out += layer->c_out;
+    }
+}
+
+/* k <= 2: one multiply-add of four channels by one input value; the weights stay in registers over the pixels. */
+TCE_NOINLINE static void tce_broad(const int8_t *in, int8_t *out, int32_t pixels, const tce_conv1x1 *layer) {
+    const int32_t c_out = layer->c_out;
+    const int32_t k = layer->k;
+    const tce_output output = layer->output;
+    const int32x4_t low = vdupq_n_s32(output.low);
+    const int32x4_t high = vdupq_n_s32(output.high);
+
+    for (int32_t c = 0; c < c_out; c += 4) {
+        const mve_pred16_t exist = vctp32q((uint32_t)(c_out - c));
+        const int32x4_t bias = vldrwq_z_s32(layer->bias + c, exist);
+        const int32x4_t first = vldrbq_z_s32(layer->weights + c, exist);
+        const tce_scale4 scale =
+            c_out - c >= 4 ? tce_load_scale(layer->scale + c) : tce_load_scale_some(layer->scale + c, c_out - c);
+        const int8_t *x = in;
+        int8_t *y = out + c;
+        if (k == 1 && c_out - c >= 4 && !output.table && vmaxvq_s32(INT32_MIN, scale.shift) < 0) {
+            for (int32_t p = pixels; p > 0; p--) {
+                int32x4_t value = tce_requant4_right(vmlaq_n_s32(bias, first, *x++), scale);
+                value = vaddq_n_s32(value, output.zero_point);
+                vstrbq_s32(y, vminq_s32(vmaxq_s32(value, low), high));
+                y += c_out;
+            }
+        } else {
+            const int32x4_t second = k == 2 ? vldrbq_z_s32(layer->weights + c_out + c, exist) : vdupq_n_s32(0);
+            for (int32_t p = pixels; p > 0; p--) {
+                const int32x4_t value = vmlaq_n_s32(vmlaq_n_s32(bias, first, x[0]), second, x[k - 1]);
+                vstrbq_p_s32(y, tce_codes4(tce_requant4(value, scale), output), exist);
+                x += k;
+                y += c_out;
+            }
+        }
+    }
+}
+
+/* Channels after the last whole block: plain rows at `w`. */
+static void tce_remaining(const int8_t *in, int8_t *out, int32_t pixels, const int8_t *w, const tce_conv1x1 *layer) {
+    const int32_t channels = layer->c_out % 4;
+    const int32_t k = layer->k;
+    tce_rows rows = {.stride = TCE_STEP, .channels = channels};
+    for (int32_t i = 0; i < 4; i++) {
+        rows.whole[i] = w + (i < channels ? i : channels - 1) * k;
+        rows.rest[i] = rows.whole[i] + k / TCE_STEP * TCE_STEP;
+    }
+    tce_any_four(in, out + layer->c_out - channels, pixels, layer->c_out - channels, &rows, layer);
+}
+
+/* A whole block whose factors shift left somewhere. */
+static void tce_shifted_block(const int8_t *in, int8_t *out, int32_t pixels, int32_t channel, const int8_t *w,
+                              const tce_conv1x1 *layer) {
+    tce_rows rows = {.stride = 4 * TCE_STEP, .channels = 4};
+    for (int32_t i = 0; i < 4; i++) {
+        rows.whole[i] = w + i * TCE_STEP;
+        rows.rest[i] = w + layer->k / TCE_STEP * 4 * TCE_STEP + i * (layer->k % TCE_STEP);
+    }
+    tce_any_four(in, out + channel, pixels, channel, &rows, layer);
+}
+
+void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch, const tce_conv1x1 *layer) {
+    const int32_t k = layer->k;
+    const int32_t c_out = layer->c_out;
+    const tce_output output = layer->output;
+    const int32_t steps = k / TCE_STEP;
+    const int32_t rest = k % TCE_STEP;
+    const int32_t shown = output.table ? 128 : 0; /* codes count from the table's first entry */
+    const int8_t *w = layer->weights;
+    (void)scratch;
+
+    if (pixels <= 0) {
+        return;
+    }
+    if (k <= TCE_BROAD) {
+        tce_broad(in, out, pixels, layer);
+        return;
+    }
+    void (*const pairs)(tce_block *) = output.table                      ? tce_pairs_table
+                                       : output.low >= output.zero_point ? tce_pairs_relu
+                                                                         : tce_pairs;
+    /* the first run through the chain takes 1 .. 4 steps, each further one 4 */
+    const int32_t first = steps > 0 ? (steps - 1) % TCE_CHAIN + 1 : 0;
+    const uint32_t entry =
+        (uint32_t)(TCE_CHAIN - first) * TCE_WHOLE_STEP_BYTES + (steps > 0 ? 0U : 8U); /* behind the loop's branch */
+    tce_block block; /* field by field: clearing the rest of it would cost a call */
+    block.loops = steps > 0 ? (steps - 1) / TCE_CHAIN : 0;
+    block.rest = rest;
+    block.zero_point = output.zero_point + shown;
+    block.out_step = pixels > 1 ? c_out : 0; /* a single pixel is computed twice */
+    block.in_step = pixels > 1 ? k : 0;
+    block.last = in + (pixels > 1 ? pixels - 2 : 0) * k;
+    block.table = output.table;
+    block.in = in;
+    const mve_pred16_t some = vctp8q((uint32_t)rest);
+    vst1q_s32(block.low, vdupq_n_s32(output.low + shown));
+    vst1q_s32(block.high, vdupq_n_s32(output.high + shown));
+
+    int32_t c = 0;
+    for (; c + 4 <= c_out; c += 4) {
+        const tce_scale4 scale = tce_load_scale(layer->scale + c);
+        if (vmaxvq_s32(INT32_MIN, scale.shift) >= 0) {
+            tce_shifted_block(in, out, pixels, c, w, layer);
+            w += 4 * k;
+            continue;
+        }
+        vst1q_s32(block.bias, vldrwq_s32(layer->bias + c));
+        vst1q_s32(block.multiplier, scale.multiplier);
+        vst1q_s32(block.shift, scale.shift);
+        block.weights = w;
+        block.entry = entry;
+        block.out = out + c;
+        w += steps * 4 * TCE_STEP;
+        if (rest > 0) {
+            for (int32_t i = 0; i < 4; i++) {
+                vstrbq_s8(block.rest_weights[i], vldrbq_z_s8(w, some));
+                w += rest;
+            }
+        }
+        pairs(&block);
+    }
+    if (c < c_out) {
+        tce_remaining(in, out, pixels, w, layer);
+    }
+}

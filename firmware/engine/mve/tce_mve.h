@@ -1,0 +1,63 @@
+/* Vector requantisation for cores with MVE: four accumulators a register, the bytes of tce_requant.h. */
+#ifndef TCE_MVE_H
+#define TCE_MVE_H
+
+#if !defined(__ARM_FEATURE_MVE) || !(__ARM_FEATURE_MVE & 1)
+#error "engine/mve needs a core with MVE, such as -mcpu=cortex-m55 (zig: cortex_m55+mve)"
+#endif
+
+#include "tce_engine.h"
+
+#include <arm_mve.h>
+
+/* The factors of four channels. */
+typedef struct {
+    int32x4_t multiplier, shift;
+} tce_scale4;
+
+/* Factors of `scale[0 .. 3]`; the two fields lie side by side in memory, which is what VLD2 takes apart. */
+static inline tce_scale4 tce_load_scale(const tce_scale *scale) {
+    const int32x4x2_t pair = vld2q_s32(&scale->multiplier);
+    return (tce_scale4){pair.val[0], pair.val[1]};
+}
+
+/* The same of `count` < 4 channels; what is beyond them is 0. */
+static inline tce_scale4 tce_load_scale_some(const tce_scale *scale, int32_t count) {
+    const uint32x4_t at = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)(sizeof(tce_scale) / sizeof(int32_t)));
+    const mve_pred16_t some = vctp32q((uint32_t)count);
+    return (tce_scale4){vldrwq_gather_shifted_offset_z_s32(&scale->multiplier, at, some),
+                        vldrwq_gather_shifted_offset_z_s32(&scale->multiplier + 1, at, some)};
+}
+
+/* One factor for every lane. */
+static inline tce_scale4 tce_same_scale(tce_scale scale) {
+    return (tce_scale4){vdupq_n_s32(scale.multiplier), vdupq_n_s32(scale.shift)};
+}
+
+/* value * M, both roundings, shifts of either sign. VRSHL rounds half up; the one that is subtracted from what is
+ * negative and shifted right makes it half away from zero. */
+static inline int32x4_t tce_requant4(int32x4_t value, tce_scale4 scale) {
+    const int32x4_t zero = vdupq_n_s32(0);
+    const int32x4_t right = vminq_s32(scale.shift, zero);
+    value = vqrdmulhq_s32(vshlq_s32(value, vmaxq_s32(scale.shift, zero)), scale.multiplier);
+    value = vaddq_s32(value, vshrq_n_s32(vandq_s32(value, right), 31));
+    return vrshlq_s32(value, right);
+}
+
+/* The same where every shift is to the right. */
+static inline int32x4_t tce_requant4_right(int32x4_t value, tce_scale4 scale) {
+    value = vqrdmulhq_s32(value, scale.multiplier);
+    return vrshlq_s32(vaddq_s32(value, vshrq_n_s32(value, 31)), scale.shift);
+}
+
+/* Zero point, clamp, table: codes in the low bytes of the lanes, for vstrbq_s32. */
+static inline int32x4_t tce_codes4(int32x4_t value, tce_output output) {
+    value = vaddq_n_s32(value, output.zero_point);
+    value = vminq_s32(vmaxq_s32(value, vdupq_n_s32(output.low)), vdupq_n_s32(output.high));
+    if (output.table) {
+        value = vldrbq_gather_offset_s32(output.table, vreinterpretq_u32_s32(vaddq_n_s32(value, 128)));
+    }
+    return value;
+}
+
+#endif
