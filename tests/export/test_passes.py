@@ -357,3 +357,21 @@ def test_a_note_counts_the_macs_that_went():
     assert note.name == "remove-channels"
     assert note.macs_removed == graph.macs() - result.macs() == 36 * (2 * 3 + 2 * 4)
     assert str(note) == "remove-channels: 1 change, 504 MACs fewer"
+
+
+def test_a_graph_of_absurd_width_is_left_alone():
+    m = Made((1, 1 << 21))
+    y = m.op("RELU", m.x, like="x")
+    graph = m.done(m.op("QUANTIZE", y, like="x"))
+    assert not optimise(graph)[1]
+
+
+def test_a_constant_larger_than_any_flash_is_not_made():
+    m = Made((1, 1, 1, 2))
+    tall, wide = m.const(np.ones((1, 4096, 1, 2))), m.const(np.ones((1, 1, 2048, 2)))
+    graph = m.done(
+        m.op("MEAN", m.op("ADD", tall, m.op("MUL", wide, m.x, scale=0.2), scale=0.3), axes=(1, 2), scale=0.3)
+    )
+    assert kinds(optimise(graph)[0]) == kinds(graph)
+    big = m.op("ADD", tall, wide, scale=0.3)
+    assert "ADD" in kinds(optimise(m.done(m.op("MUL", big, m.x, scale=0.2)))[0])

@@ -11,12 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyclap_export.graph import Graph, Op, Tensor
+from tinyclap_export.graph import Graph, Op, Tensor, op_macs
 from tinyclap_export.kernels_integer import INTEGER_KERNELS
 from tinyclap_export.passes.intervals import Bounds, channel_bounds, channels_of
 from tinyclap_export.passes.rewrite import add_constant, replace_op, trim
 
 BROADCASTING = ("ADD", "SUB", "MUL")
+MAX_BYTES = 1 << 23  # of a constant made here: the flash of the largest board
+MAX_MACS = 1 << 30  # of a layer computed here
 
 
 def fold_constants(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
@@ -26,6 +28,8 @@ def fold_constants(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
     kept = _computed_anyway(graph, bounds)
     for op in list(graph.ops):
         out = graph.tensors[op.outputs[0]]
+        if out.size > MAX_BYTES or op_macs(graph, op) > MAX_MACS:
+            continue
         if all(graph.tensors[name].is_const for name in op.inputs):
             value, why = _compute(graph, op), "its inputs are constants"
         elif bounds[out.name].constant.all() and out.name not in kept:

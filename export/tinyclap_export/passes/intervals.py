@@ -18,6 +18,8 @@ from tinyclap_export.kernels_integer import add_tables, mean_count, op_table, qu
 from tinyclap_export.kernels_weighted import weighted_parameters
 from tinyclap_export.shapes import conv_padding
 
+BLOCK = 1 << 20  # weights that are widened at a time
+
 
 class Bounds(NamedTuple):
     """low, high: (channels,) int64 codes, low <= high."""
@@ -94,16 +96,22 @@ def _clamped(graph: Graph, op: Op, low: np.ndarray, high: np.ndarray) -> Bounds:
 
 
 def _products(weights: np.ndarray, x: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest sum of weights (channels, taps) times codes (taps,) or (channels, taps) within bounds."""
-    rising = weights > 0
-    low = np.where(rising, x.low, x.high)
-    high = np.where(rising, x.high, x.low)
-    return (weights * low).sum(axis=1), (weights * high).sum(axis=1)
+    """Smallest and largest sum of weights (channels, taps) times codes (taps,) or (channels, 1) within bounds."""
+    low, high = np.empty(len(weights), np.int64), np.empty(len(weights), np.int64)
+    step = max(1, BLOCK // weights.shape[1])  # some filters at a time: int64 copies of all weights may not fit
+    for at in range(0, len(weights), step):
+        part = slice(at, at + step)
+        w = weights[part].astype(np.int64)
+        lows, highs = (edge[part] if edge.ndim > 1 else edge for edge in x)
+        rising = w > 0
+        low[part] = (w * np.where(rising, lows, highs)).sum(axis=1)
+        high[part] = (w * np.where(rising, highs, lows)).sum(axis=1)
+    return low, high
 
 
 def _conv(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
     p, x = weighted_parameters(graph, op), _first(inputs)
-    weights = p.weights.astype(np.int64)  # (c_out, kh, kw, c_in)
+    weights = p.weights  # (c_out, kh, kw, c_in)
     if weights.shape[3] != x.low.size:  # groups
         return _any_code(graph.tensors[op.outputs[0]])
     if pads_itself(graph, op):
@@ -118,7 +126,7 @@ def _depthwise(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
     p, x = weighted_parameters(graph, op), _first(inputs)
     if pads_itself(graph, op):
         x = x.with_code(p.zero_point_in)
-    weights = p.weights.astype(np.int64).reshape(-1, p.weights.shape[3]).T  # (channels, taps)
+    weights = p.weights.reshape(-1, p.weights.shape[3]).T  # (channels, taps)
     multiplier = op.attrs["depth_multiplier"]
     x = Bounds(np.repeat(x.low, multiplier)[:, None], np.repeat(x.high, multiplier)[:, None])
     low, high = _products(weights, x)
@@ -127,7 +135,7 @@ def _depthwise(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
 
 def _dense(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
     p, x = weighted_parameters(graph, op), _first(inputs)
-    weights = p.weights.astype(np.int64) - p.weights_zero_point  # (c_out, c_in)
+    weights = p.weights.astype(np.int16) - np.int16(p.weights_zero_point)  # (c_out, c_in)
     c_in = weights.shape[1]
     repeats, rest = divmod(c_in, x.low.size)
     x = x.whole(c_in) if rest else Bounds(np.tile(x.low, repeats), np.tile(x.high, repeats))
@@ -210,8 +218,11 @@ def _softmax(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
 def _table(graph: Graph, op: Op, inputs: Inputs) -> Bounds:
     table = op_table(graph, op)
     assert table is not None
-    images = [table[low + 128 : high + 129] for low, high in zip(*_first(inputs), strict=True)]
-    return Bounds(np.array([i.min() for i in images], np.int64), np.array([i.max() for i in images], np.int64))
+    bounds, inside = _first(inputs), np.arange(256) >= np.arange(256)[:, None]  # (from, to): to is not below from
+    least = np.minimum.accumulate(np.where(inside, table.astype(np.int64), 127), axis=1)
+    most = np.maximum.accumulate(np.where(inside, table.astype(np.int64), -128), axis=1)
+    at = bounds.low + 128, bounds.high + 128
+    return Bounds(least[at], most[at])
 
 
 _RULES: dict[str, Callable[[Graph, Op, Inputs], Bounds]] = {
