@@ -30,6 +30,14 @@ def product(weights: np.ndarray) -> np.ndarray:
     )
 
 
+def dense(weights: np.ndarray) -> np.ndarray:
+    """(c_out, c_in) as `product`; the first channel of each pair plus 128 in its whole quads, see dsp/tce_dense_s8.c."""
+    shifted = weights.copy()
+    paired, whole = weights.shape[0] & ~1, weights.shape[1] & ~3
+    shifted[0:paired:2, :whole] ^= -128  # plus 128 modulo 256
+    return product(shifted)
+
+
 def depthwise(weights: np.ndarray) -> np.ndarray:
     """(..., 3, 3, c) to w00 w01 w10 w11 w02 w20 w12 w21 w22 of each channel; other windows stay plain."""
     kernel_h, kernel_w, channels = weights.shape[-3:]
@@ -38,16 +46,48 @@ def depthwise(weights: np.ndarray) -> np.ndarray:
     return weights.reshape(9, channels)[[0, 1, 3, 4, 2, 6, 5, 7, 8]].T.reshape(-1)
 
 
-def conv1x1_scratch(k: int) -> int:
+def _pixels(k: int) -> int:
+    """Pixels of k values that are widened at once."""
+    return max(4, PIXEL_BYTES // (8 * _quads(k)) & ~1)
+
+
+def _quads(k: int) -> int:
+    return (k + 3) // 4
+
+
+def conv1x1_scratch(struct: Mapping[str, Any]) -> int:
     """Bytes: a chunk of widened pixels and the widened weights of two channels."""
-    quads = (k + 3) // 4
-    pixels = max(4, PIXEL_BYTES // (8 * quads) & ~1)
-    return 8 * quads * pixels + 16 * quads
+    quads = _quads(struct["k"])
+    return 8 * quads * _pixels(struct["k"]) + 16 * quads
 
 
-def _conv1x1_scratch(struct: Mapping[str, Any]) -> int:
-    return conv1x1_scratch(struct["k"])
+def conv_scratch(struct: Mapping[str, Any]) -> int:
+    """Bytes: the gathered taps of a chunk of pixels before what the product needs."""
+    k = struct["product"]["k"]
+    return -(-_pixels(k) * k // 16) * 16 + conv1x1_scratch(struct["product"])
 
 
-LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"tce_conv1x1_s8": product, "tce_conv_s8": product}
-SCRATCH: dict[str, Callable[[Mapping[str, Any]], int]] = {"tce_conv1x1_s8": _conv1x1_scratch}
+def depthwise_scratch(struct: Mapping[str, Any]) -> int:
+    """Bytes: the taps of one border pixel; 3x3 needs none."""
+    window = struct["window"]
+    kernel = window["kernel_h"], window["kernel_w"]
+    return 0 if kernel == (3, 3) else kernel[0] * kernel[1] * window["channels"]
+
+
+def dense_scratch(struct: Mapping[str, Any]) -> int:
+    """Bytes: a row of widened inputs."""
+    return 8 * (struct["c_in"] // 4)
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tce_conv1x1_s8": product,
+    "tce_conv_s8": product,
+    "tce_dense_s8": dense,
+    "tce_depthwise_s8": depthwise,
+}
+SCRATCH: dict[str, Callable[[Mapping[str, Any]], int]] = {
+    "tce_conv1x1_s8": conv1x1_scratch,
+    "tce_conv_s8": conv_scratch,
+    "tce_dense_s8": dense_scratch,
+    "tce_depthwise_s8": depthwise_scratch,
+}

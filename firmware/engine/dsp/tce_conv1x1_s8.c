@@ -12,16 +12,10 @@
  * Weights come from the generator as whole quads of channel pairs in the order of w, then the taps that four does not
  * divide [pair][tap][2], then an odd last channel [k]: c_out * k bytes, as many as the plain layout.
  *
- * Requantisation of a doubled accumulator a, right shift s: SMMLAR adds round(a * multiplier / 2^32) to
- * c = (zero_point << s) + 2^(s - 1), less 1 for negative a (half away from zero); then shift and saturate. Where the
- * clamp starts at the zero point (ReLU), how negative halves round cannot be seen, and the correction is left out.
- * Equal to tce_requant for shifts in [-22, -1]; other channels take the plain path. */
-#include "tce_engine.h"
-#include "tce_requant.h"
-
-#if !defined(__ARM_FEATURE_DSP)
-#error "this kernel needs the DSP extension (Cortex-M4, M7, M33): generate the library for isa=portable"
-#endif
+ * Requantisation: tce_dsp.h. Where the clamp starts at the zero point (ReLU), how halves of negative accumulators round
+ * cannot be seen, and the correction is left out. Channels whose shift the short form does not take go by the plain
+ * rule. */
+#include "tce_dsp.h"
 
 /* Bytes of scratch for widened pixels; at least four pixels are widened at a time. */
 #define TCE_PIXEL_BYTES 2560
@@ -167,6 +161,8 @@ __attribute__((naked, noinline)) static int32_t tce_pairs(const tce_job *job __a
         "ldr r0, [sp, #40]\n" /* its weights, widened: r0 to r1 */
         "ldr r1, [sp, #4]\n"
         "ldr r10, [sp, #44]\n"
+        "lsls r2, r0, #30\n"
+        "bne 23f\n"
         "lsrs r10, r10, #1\n"
         "bcc 20f\n"
         "ldmia.w r0!, {r2, r4}\n"
@@ -191,6 +187,20 @@ __attribute__((naked, noinline)) static int32_t tce_pairs(const tce_job *job __a
         "stmia.w r1!, {r2-r9}\n"
         "subs r10, r10, #1\n"
         "bne 21b\n"
+        "b 22f\n"
+        "23:\n" /* an array that is not aligned to 4 */
+        "cmp r10, #0\n"
+        "beq 22f\n"
+        "24:\n"
+        "ldr r2, [r0], #4\n"
+        "ldr r4, [r0], #4\n"
+        "sxtb16 r3, r2, ror #8\n"
+        "sxtb16 r2, r2\n"
+        "sxtb16 r5, r4, ror #8\n"
+        "sxtb16 r4, r4\n"
+        "stmia.w r1!, {r2-r5}\n"
+        "subs r10, r10, #1\n"
+        "bne 24b\n"
         "22:\n"
         "str r0, [sp, #40]\n"
         "ldr r10, [sp, #52]\n"
@@ -359,7 +369,7 @@ static int32_t *tce_widen(const int8_t *in, int32_t *x, int32_t pixels, int32_t 
 }
 
 /* Weight of channel c and tap t in the packed layout. */
-TCE_NOINLINE static int32_t tce_weight(const tce_conv1x1 *layer, int32_t c, int32_t t) {
+TCE_RARE static int32_t tce_weight(const tce_conv1x1 *layer, int32_t c, int32_t t) {
     const int32_t k = layer->k, whole = k & ~3, rest = k & 3;
     const int32_t even = layer->c_out & ~1;
     if (c >= even) {
@@ -372,7 +382,7 @@ TCE_NOINLINE static int32_t tce_weight(const tce_conv1x1 *layer, int32_t c, int3
 }
 
 /* One channel by the plain rule: shifts outside [-22, -1], a single channel. */
-TCE_NOINLINE static void tce_plain(const int8_t *in, int8_t *out, int32_t pixels, int32_t c, const tce_conv1x1 *layer) {
+TCE_RARE static void tce_plain(const int8_t *in, int8_t *out, int32_t pixels, int32_t c, const tce_conv1x1 *layer) {
     for (; pixels > 0; pixels--) {
         int32_t acc = layer->bias[c];
         for (int32_t t = 0; t < layer->k; t++) {
@@ -385,7 +395,7 @@ TCE_NOINLINE static void tce_plain(const int8_t *in, int8_t *out, int32_t pixels
 }
 
 /* Turns the widened weights of channels (c - 2, c - 1) into those of (c - 1, c), c the odd last channel. */
-TCE_NOINLINE static void tce_slide(int32_t *w, const int8_t *last, int32_t k) {
+TCE_RARE static void tce_slide(int32_t *w, const int8_t *last, int32_t k) {
     for (; k > 0; k -= 4) {
         const int32_t codes = tce_codes(last, k >= 4 ? 4 : k);
         w[0] = w[1];

@@ -9,14 +9,9 @@
  * two words (unaligned, once a row) and a byte. Other layers keep the plain layout [kernel_h][kernel_w][channels]; four
  * channels at a time walk over a pixel's taps there, and border pixels have their taps copied to scratch first.
  *
- * Weights and bias are doubled in registers; requantisation as in dsp/tce_conv1x1_s8.c, shifts in [-22, -1], other
- * channels by the plain rule. A fused table, or a clamp inside the int8 range, is a second pass over the row. */
-#include "tce_engine.h"
-#include "tce_requant.h"
-
-#if !defined(__ARM_FEATURE_DSP)
-#error "this kernel needs the DSP extension (Cortex-M4, M7, M33): generate the library for isa=portable"
-#endif
+ * Weights and bias are doubled in registers; requantisation: tce_dsp.h, with the ReLU shortcut of tce_conv1x1_s8.c.
+ * A fused table, or a clamp inside the int8 range, is a second pass over the row. */
+#include "tce_dsp.h"
 
 #include <string.h>
 
@@ -290,9 +285,6 @@ __attribute__((naked, noinline)) static int32_t tce_nine(const tce_job *job __at
 }
 /* clang-format on */
 
-/* Rare paths: small, out of the way. */
-#define TCE_RARE __attribute__((noinline, cold))
-
 static int tce_is_nine(const tce_window *w) {
     return w->kernel_h == 3 && w->kernel_w == 3;
 }
@@ -343,20 +335,29 @@ TCE_NOINLINE static void tce_four(const tce_taps *taps, int8_t *out, int32_t c, 
     }
 }
 
-/* Channel c of one pixel, either layout. */
-TCE_RARE static int8_t tce_one(const tce_taps *taps, int32_t c, const tce_depthwise *layer) {
+/* Channel c of the pixel whose window starts at column `left`, either layout, every tap looked at. */
+TCE_RARE static int8_t tce_one(const int8_t *const *rows, int32_t left, int32_t c, const tce_depthwise *layer) {
     static const int8_t place[9] = {0, 1, 4, 2, 3, 6, 5, 7, 8}; /* of tap (i, j) among a channel's nine */
-    const int32_t channels = layer->window.channels;
+    const tce_window *w = &layer->window;
     int32_t acc = layer->bias[c], tap = 0;
 
-    for (int32_t i = 0; i < layer->window.kernel_h; i++) {
-        const int8_t *x = taps->rows[i] + taps->at + c;
-        for (int32_t j = 0; j < layer->window.kernel_w; j++, tap++) {
-            acc += *x * layer->weights[tce_is_nine(&layer->window) ? 9 * c + place[tap] : tap * channels + c];
-            x += taps->step;
+    for (int32_t i = 0; i < w->kernel_h; i++) {
+        for (int32_t j = 0; j < w->kernel_w; j++, tap++) {
+            const int32_t column = left + j * w->dilation_w;
+            const int inside = rows[i] && column >= 0 && column < w->in_w;
+            const int32_t x = inside ? rows[i][column * w->channels + c] : layer->in_zero_point;
+            acc += x * layer->weights[tce_is_nine(w) ? 9 * c + place[tap] : tap * w->channels + c];
         }
     }
     return tce_saturate(acc, layer->scale[c], layer);
+}
+
+/* Channel c of the row. */
+TCE_RARE static void tce_one_row(const int8_t *const *rows, int8_t *out, int32_t c, const tce_depthwise *layer) {
+    for (int32_t x = 0; x < layer->window.out_w; x++) {
+        const int32_t left = x * layer->window.stride_w - layer->window.pad_left;
+        out[x * layer->window.channels + c] = tce_one(rows, left, c, layer);
+    }
 }
 
 /* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */
@@ -377,10 +378,10 @@ static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, c
     }
 }
 
-/* Channels [c, end) of the row. */
-TCE_RARE static void tce_general(const int8_t *const *rows, int8_t *out, int8_t *scratch, int32_t c, int32_t end,
-                                 const tce_depthwise *layer) {
+/* The row of any window. */
+TCE_RARE static void tce_general(const int8_t *const *rows, int8_t *out, int8_t *scratch, const tce_depthwise *layer) {
     const tce_window *w = &layer->window;
+    const int32_t fours = tce_is_nine(w) ? 0 : w->channels & ~3;
     const int8_t *patch_rows[TCE_DEPTHWISE_TAPS];
     int whole = 1; /* every row of the window lies in the map */
     for (int32_t i = 0; i < w->kernel_h; i++) {
@@ -388,61 +389,19 @@ TCE_RARE static void tce_general(const int8_t *const *rows, int8_t *out, int8_t 
         whole &= rows[i] != NULL;
     }
 
-    for (int32_t x = 0; x < w->out_w; x++) {
+    for (int32_t x = 0; x < w->out_w && fours > 0; x++) {
         const int32_t left = x * w->stride_w - w->pad_left;
         tce_taps taps = {rows, left * w->channels, w->dilation_w * w->channels};
         if (!whole || left < 0 || left + (w->kernel_w - 1) * w->dilation_w >= w->in_w) {
             tce_gather(rows, scratch, left, layer);
             taps = (tce_taps){patch_rows, 0, w->channels};
         }
-        int32_t at = c;
-        for (; at + 4 <= end && !tce_is_nine(w); at += 4) {
-            tce_four(&taps, out + at, at, layer);
+        for (int32_t c = 0; c < fours; c += 4) {
+            tce_four(&taps, out + x * w->channels + c, c, layer);
         }
-        for (; at < end; at++) {
-            out[at] = tce_one(&taps, at, layer);
-        }
-        out += w->channels;
     }
-}
-
-TCE_RARE static void tce_clamp(int8_t *out, int32_t count, int32_t low, int32_t high) {
-    for (; count > 0; count--, out++) {
-        const int32_t code = *out < low ? low : *out;
-        *out = (int8_t)(code > high ? high : code);
-    }
-}
-
-/* Clamp and table of codes that have only been saturated. */
-static void tce_finish(int8_t *out, int32_t count, const tce_output *output) {
-    if (output->low > -128 || output->high < 127) {
-        tce_clamp(out, count, output->low, output->high);
-    }
-    if (output->table) {
-        const int8_t *zero = output->table + 128;
-        for (; count & 3; count--, out++) {
-            *out = zero[*out];
-        }
-        if (count > 0) {
-            __asm__ volatile("1:\n\t"
-                             "ldrsb r4, [%[out]]\n\t"
-                             "ldrsb r5, [%[out], #1]\n\t"
-                             "ldrsb r6, [%[out], #2]\n\t"
-                             "ldrsb r8, [%[out], #3]\n\t"
-                             "ldrb r4, [%[zero], r4]\n\t"
-                             "ldrb r5, [%[zero], r5]\n\t"
-                             "ldrb r6, [%[zero], r6]\n\t"
-                             "ldrb r8, [%[zero], r8]\n\t"
-                             "strb r4, [%[out]], #1\n\t"
-                             "strb r5, [%[out]], #1\n\t"
-                             "strb r6, [%[out]], #1\n\t"
-                             "strb r8, [%[out]], #1\n\t"
-                             "subs %[count], #4\n\t"
-                             "bne 1b"
-                             : [out] "+r"(out), [count] "+r"(count)
-                             : [zero] "r"(zero)
-                             : "r4", "r5", "r6", "r8", "cc", "memory");
-        }
+    for (int32_t c = fours; c < w->channels; c++) {
+        tce_one_row(rows, out, c, layer);
     }
 }
 
@@ -452,8 +411,8 @@ void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch,
     const int32_t last = (w->out_w - 1) * w->stride_w - w->pad_left + 2; /* last column of the last window */
     const int8_t *any = !tce_is_nine(w) ? NULL : rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2];
     if (!any || w->stride_w > 2 || w->dilation_w != 1 || w->pad_left > 1 || w->pad_left < 0 || last > w->in_w) {
-        tce_general(rows, out, scratch, 0, channels, layer);
-        tce_finish(out, w->out_w * channels, &layer->output);
+        tce_general(rows, out, scratch, layer);
+        tce_finish_codes(out, w->out_w * channels, &layer->output);
         return;
     }
 
@@ -490,9 +449,9 @@ void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch,
         job.channels = channels - c;
         c = channels - tce_nine(&job);
         if (c < channels) {
-            tce_general(rows, out, scratch, c, c + 1, layer);
+            tce_one_row(rows, out, c, layer);
             c++;
         }
     }
-    tce_finish(out, w->out_w * channels, &layer->output);
+    tce_finish_codes(out, w->out_w * channels, &layer->output);
 }
