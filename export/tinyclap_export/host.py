@@ -162,6 +162,30 @@ class HostEncoder:
                               "quantize the input and stack samples along the first axis", exit_code=2)  # fmt: skip
         return np.ascontiguousarray(x).reshape(len(x), size)
 
+    def run_rows(self, inputs: np.ndarray) -> np.ndarray:
+        """As `run`, but row after row through `push` (schedule `rows`), in the smaller arena that this needs.
+
+        Raises ExportError (exit code 6) if anything behind that arena was written.
+        """
+        if "PUSH_ARENA_BYTES" not in self.macros:
+            raise ExportError(f"the library {self.name} takes no rows", "generate it with schedule='rows'", exit_code=2)
+        batch = self._rows(0, inputs)
+        behind = self.arena[int(self.macros["PUSH_ARENA_BYTES"]) :]
+        rows, row_bytes = (int(self.macros[f"INPUT_{what}"]) for what in ("ROWS", "ROW_BYTES"))
+        start, push = (getattr(self._library, f"tce_{self.name}_{what}") for what in ("start", "push"))
+        start.restype = push.restype = None
+        out = np.empty((len(batch), int(self.macros["OUTPUT_BYTES"])), np.int8)
+        for index, sample in enumerate(batch):
+            behind[:] = 0xA5
+            start(self._pointer)
+            for row in range(rows):
+                push(self._pointer, ctypes.c_void_p(sample.ctypes.data + row * row_bytes))
+            out[index] = self._view("output")
+            if np.any(behind != 0xA5):
+                raise ExportError(f"the library {self.name} writes behind its arena", "report this bug", exit_code=6)
+        shape = self.output_shape[1:] if self.output_shape[:1] == (1,) else self.output_shape
+        return out.reshape(len(out), *shape)
+
     def output(self, index: int = 0) -> np.ndarray:
         """A copy of output `index` of the last sample that ran, flat int8."""
         return self._view("output" + ("" if index == 0 else f"_{index}")).copy()

@@ -48,6 +48,10 @@ typedef struct {
     int32_t pad_left; /* columns left of the map; they hold the input's zero point */
 } tce_window;
 
+static inline int32_t tce_min(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
 /* Rows `first`, `first + step`, ... of a map of `height` rows, of which the last `depth` are kept in a ring at `map`
  * (depth = height: the whole map). Rows outside the map become NULL. */
 static inline void tce_find_rows(const int8_t **rows, int32_t count, const int8_t *map, int32_t first, int32_t step,

@@ -39,3 +39,15 @@ def test_its_constants_are_weights_biases_eight_bytes_a_channel_and_tables(libra
 
 def test_every_multiply_accumulate_is_attributed_to_a_layer(library):
     assert library.macs == sum(layer.macs for layer in library.layers) == 18_446_400
+
+
+def test_row_by_row_it_needs_74_kilobytes_and_gives_the_same_bytes(tmp_path):
+    graph = read_tflite((FIXTURES / "phinet_s_int8.tflite").read_bytes())
+    rows = generate(graph, tmp_path / "c", schedule="auto")
+    assert (rows.schedule, rows.isa) == ("rows", "portable")
+    assert rows.arena_bytes == rows.push_arena_bytes <= 74 << 10  # the whole input lies where later maps will
+    assert f"{rows.push_arena_bytes:,} bytes" in rows.why
+    golden = np.load(FIXTURES / "phinet_s_int8_io.npz")
+    encoder = HostEncoder(rows.directory)
+    for run in (encoder.run, encoder.run_rows):
+        assert np.array_equal(run(golden["inputs"]).reshape(golden["outputs"].shape), golden["outputs"])

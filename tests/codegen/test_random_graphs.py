@@ -41,9 +41,20 @@ def check(graph: Graph, library: CLibrary, encoder: HostEncoder) -> None:
     assert np.array_equal(encoder.run(x).reshape(len(x), -1), expected[graph.outputs[0]].reshape(len(x), -1))
 
 
-def compile_all(graphs: list[Graph], folder) -> list[tuple[Graph, CLibrary, HostEncoder]]:
+def check_rows(graph: Graph, library: CLibrary, encoder: HostEncoder) -> None:
+    """Row by row there is no moment at which a layer is whole: outputs are compared, of a run and of pushed rows."""
+    x = samples(graph, 3)
+    expected = run_integer(graph, x, keep=True)
+    for run in (encoder.run, encoder.run_rows) if library.push_arena_bytes else (encoder.run,):
+        first = run(x).reshape(len(x), -1)
+        assert np.array_equal(first, expected[graph.outputs[0]].reshape(len(x), -1)), graph.name
+        for number, name in enumerate(graph.outputs):
+            assert np.array_equal(encoder.output(number), expected[name][-1].ravel()), f"{graph.name}, output {name}"
+
+
+def compile_all(graphs: list[Graph], folder, schedule: str = "layers") -> list[tuple[Graph, CLibrary, HostEncoder]]:
     """One shared object for all graphs: each library under its own name, the engine once, undefined behaviour traps."""
-    libraries = [generate(graph, folder / f"g{i}", f"g{i}") for i, graph in enumerate(graphs)]
+    libraries = [generate(graph, folder / f"g{i}", f"g{i}", schedule=schedule) for i, graph in enumerate(graphs)]
     generated = [s for lib in libraries for s in lib.sources if s.parent.name != "engine"]
     merged = folder / "all.c"
     merged.write_text("".join(f'#include "{s}"\n' for s in generated))
@@ -58,11 +69,28 @@ def test_a_hundred_fixed_random_graphs_give_the_reference_bytes_in_every_layer(t
         check(graph, library, encoder)
 
 
+def test_the_same_graphs_row_by_row_give_the_reference_bytes(tmp_path):
+    found = compile_all([random_graph(seed) for seed in FIXED_SEEDS], tmp_path, "rows")
+    for graph, library, encoder in found:
+        check_rows(graph, library, encoder)
+    phases = Counter(library.memory_plan.steps for _, library, _ in found)
+    assert min(phases[1], phases[2]) > 20
+    assert sum(library.push_arena_bytes > 0 for _, library, _ in found) > 50
+
+
 @settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seeds=st.lists(st.integers(1000, 2**31), min_size=25, max_size=25, unique=True))
 def test_fresh_random_graphs_give_the_reference_bytes(seeds, tmp_path_factory):
     for graph, library, encoder in compile_all([random_graph(s) for s in seeds], tmp_path_factory.mktemp("fresh")):
         check(graph, library, encoder)
+
+
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(seeds=st.lists(st.integers(1000, 2**31), min_size=25, max_size=25, unique=True))
+def test_fresh_random_graphs_row_by_row_give_the_reference_bytes(seeds, tmp_path_factory):
+    graphs = [random_graph(s) for s in seeds]
+    for graph, library, encoder in compile_all(graphs, tmp_path_factory.mktemp("fresh"), "rows"):
+        check_rows(graph, library, encoder)
 
 
 def test_the_fixed_graphs_reach_every_operator_that_can_be_generated():

@@ -11,35 +11,15 @@ from tinyclap_export.codegen import emit
 from tinyclap_export.codegen.ctext import is_identifier
 from tinyclap_export.codegen.layout import ISAS, kernel_source, variant_headers
 from tinyclap_export.codegen.lower import lower
-from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
-from tinyclap_export.codegen.step import Step
+from tinyclap_export.codegen.memory import MemoryPlan
+from tinyclap_export.codegen.schedule import SCHEDULES, Layer, Scheduled, make_schedule
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 
+__all__ = ["SCHEDULES", "CLibrary", "Layer", "engine_directory", "generate"]
+
 ENGINE_HEADERS = ("tce_engine.h", "tce_requant.h")
-SCHEDULES = ("layers",)
 LIBRARY_VERSION = "0.1.0"  # of the generated library's interface, in library.json
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One generated function.
-
-    reads, writes: tensor names. arena_in, arena_out: (offset, bytes) of each tensor it reads and of the one it writes.
-    """
-
-    index: int
-    name: str
-    kind: str
-    function: str
-    macs: int
-    in_shapes: tuple[tuple[int, ...], ...]
-    out_shapes: tuple[tuple[int, ...], ...]
-    weight_bytes: int  # constants of this layer: weights, biases, scales, tables
-    arena_in: tuple[tuple[int, int], ...]
-    arena_out: tuple[tuple[int, int], ...]
-    reads: tuple[str, ...]
-    writes: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +38,7 @@ class CLibrary:
     isa: str = "portable"
     schedule: str = "layers"
     why: str = ""  # the reason for the schedule, a sentence
+    push_arena_bytes: int = 0  # arena for callers that push the input's rows; 0 where rows cannot be pushed
 
 
 def engine_directory() -> Path:
@@ -92,34 +73,32 @@ def generate(
             raise ExportError(f"{what} {value!r} does not exist", f"one of {', '.join(known)}", exit_code=2)
     engine = Path(engine_dir) if engine_dir is not None else engine_directory()
     graph.validate()
-    steps = lower(graph, isa)
-    sizes = {t.name: t.size for t in graph.activations()}
-    plan = plan_memory([s.memory() for s in steps], sizes, graph.inputs, graph.outputs)
-    unit = emit.Unit(name, graph, steps, plan)
+    made = make_schedule(graph, lower(graph, isa), name, schedule)
 
     out = Path(out_dir)
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".tce-", dir=out.parent))
     try:
         staging.chmod(0o755)
-        files = _write(unit, staging, engine, isa)
+        files = _write(made, staging, engine, isa)
         if out.exists():
             shutil.rmtree(out)
         staging.rename(out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    unit = made.unit
     return CLibrary(
-        name, out, tuple(out / f for f in files), out, plan.arena_bytes, sum(s.const_bytes for s in steps),
-        sum(s.macs for s in steps), tuple(_layer(unit, i, s) for i, s in unit.layers()), plan, isa,
-        schedule,
+        name, out, tuple(out / f for f in files), out, unit.arena_bytes, unit.const_bytes, unit.macs, made.layers,
+        made.memory, isa, unit.schedule, made.why, unit.push.arena_bytes if unit.push else 0,
     )  # fmt: skip
 
 
-def _write(unit: emit.Unit, folder: Path, engine: Path, isa: str) -> list[str]:
+def _write(made: Scheduled, folder: Path, engine: Path, isa: str) -> list[str]:
     """All files of the library into `folder`; returns the C files, relative."""
+    unit = made.unit
     texts = {
         f"{unit.prefix}.h": emit.header(unit),
-        f"{unit.prefix}.c": emit.source(unit),
+        f"{unit.prefix}.c": made.text,
         f"{unit.prefix}_weights.h": emit.weights_header(unit),
         f"{unit.prefix}_weights.c": emit.weights_source(unit),
         "library.json": emit.library_json(unit, LIBRARY_VERSION),
@@ -127,19 +106,7 @@ def _write(unit: emit.Unit, folder: Path, engine: Path, isa: str) -> list[str]:
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="ascii", newline="\n")
     (folder / "engine").mkdir()
-    kernels = sorted({kernel for step in unit.steps for kernel in step.kernels})
     headers = [engine / file for file in ENGINE_HEADERS]
-    for source in (*headers, *variant_headers(engine, isa), *(kernel_source(engine, k, isa) for k in kernels)):
+    for source in (*headers, *variant_headers(engine, isa), *(kernel_source(engine, k, isa) for k in made.kernels)):
         shutil.copyfile(source, folder / "engine" / source.name)
-    return [f"{unit.prefix}.c", f"{unit.prefix}_weights.c", *(f"engine/{k}.c" for k in kernels)]
-
-
-def _layer(unit: emit.Unit, index: int, step: Step) -> Layer:
-    tensors, plan = unit.graph.tensors, unit.plan
-    reads = [name for _, name in step.operands]
-    return Layer(
-        index, step.op.name, step.op.kind, unit.function(index, step), step.macs,
-        tuple(tensors[n].shape for n in reads), (tensors[step.output].shape,), step.const_bytes,
-        tuple((plan.offset(n), tensors[n].size) for n in reads),
-        ((plan.offset(step.output), tensors[step.output].size),), tuple(reads), step.output,
-    )  # fmt: skip
+    return [f"{unit.prefix}.c", f"{unit.prefix}_weights.c", *(f"engine/{k}.c" for k in made.kernels)]

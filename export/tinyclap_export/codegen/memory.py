@@ -10,11 +10,11 @@ placement can beat (the largest sum of sizes alive at one step).
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
-ALIGNMENT = 16  # bytes; wide loads of DSP and MVE kernels
-_SEARCH_ROUNDS = 400  # random neighbours tried when the simple orders miss the bound; seeded, hence deterministic
+from tinyclap_export.codegen.placement import ALIGNMENT, Packer, Piece, Storage, aligned
+
+__all__ = ["ALIGNMENT", "MemoryPlan", "PlannedTensor", "Span", "StepMemory", "lower_bound", "place", "plan_memory"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class MemoryPlan:
     def live_bytes(self, step: int) -> int:
         """Bytes of the storages alive at one step, each rounded up to the alignment."""
         alive = {t.storage: t.size for t in self.tensors if t.first <= step <= t.last}
-        return sum(_aligned(size) for size in alive.values())
+        return sum(aligned(size) for size in alive.values())
 
     def _by_name(self) -> dict[str, PlannedTensor]:
         return {t.name: t for t in self.tensors}
@@ -152,65 +152,20 @@ def _share(
     return storage
 
 
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
 def lower_bound(spans: list[Span]) -> int:
     """Largest sum of aligned sizes alive at one step, the last of them unrounded: no plan needs less."""
     best = 0
     for step in {s.first for s in spans}:
         alive = [s.size for s in spans if s.first <= step <= s.last]
         if alive:
-            slack = max(_aligned(size) - size for size in alive)
-            best = max(best, sum(_aligned(size) for size in alive) - slack)
+            slack = max(aligned(size) - size for size in alive)
+            best = max(best, sum(aligned(size) for size in alive) - slack)
     return best
 
 
 def place(spans: list[Span]) -> tuple[dict[str, int], int]:
-    """Offsets (multiples of ALIGNMENT) and their total; the best of several orders, then of random neighbours."""
-    bound = lower_bound(spans)
-    orders = [
-        sorted(spans, key=lambda s: (-s.size, s.first, s.name)),
-        sorted(spans, key=lambda s: (-(s.last - s.first + 1) * s.size, s.first, s.name)),
-        sorted(spans, key=lambda s: (-(s.last - s.first), -s.size, s.name)),
-        sorted(spans, key=lambda s: (s.first, -s.size, s.name)),
-        sorted(spans, key=lambda s: (-s.last, -s.size, s.name)),
-    ]
-    best_order, best, best_total = [], {}, None
-    for order in orders:
-        offsets, total = _first_fit(order)
-        if best_total is None or total < best_total:
-            best_order, best, best_total = order, offsets, total
-    assert best_total is not None
-    rng = random.Random(0)
-    for _ in range(_SEARCH_ROUNDS if len(spans) > 2 else 0):
-        if best_total <= bound:
-            break
-        order = list(best_order)
-        i, j = rng.sample(range(len(order)), 2)
-        order.insert(j, order.pop(i))
-        offsets, total = _first_fit(order)
-        if total <= best_total:  # equal totals are kept too: they let the search leave a plateau
-            best_order, best, best_total = order, offsets, total
-    return best, best_total
-
-
-def _first_fit(order: list[Span]) -> tuple[dict[str, int], int]:
-    """Place spans in the given order, each at the lowest offset free during its whole life."""
-    placed: list[tuple[int, int, Span]] = []  # (offset, end, span), sorted by offset
-    offsets: dict[str, int] = {}
-    total = 0
-    for span in order:
-        offset = 0
-        for start, end, other in placed:
-            if not span.overlaps(other):
-                continue
-            if offset + span.size <= start:
-                break
-            offset = max(offset, _aligned(end))
-        offsets[span.name] = offset
-        placed.append((offset, offset + span.size, span))
-        placed.sort(key=lambda p: p[0])
-        total = max(total, offset + span.size)
-    return offsets, total
+    """Offsets (multiples of ALIGNMENT) and their total: the best of several orders and of a short search."""
+    start = min((s.first for s in spans), default=0)  # times count from 0
+    packer = Packer([Storage(s.name, s.size, (Piece(0, s.size, ((s.first - start, s.last - start),)),)) for s in spans])
+    offsets, total = packer.best(lower_bound(spans))
+    return {packer.storages[i].name: offset for i, offset in offsets.items()}, total
