@@ -45,12 +45,16 @@ class Maker:
     shifts: tuple[int, ...] = USUAL
     extreme: bool = False
     in_zero_point: int = -128
+    fine: bool = False  # weights and biases so small that results with shifts of 1 to 3 do not saturate: many halves
     odd_weights: bool = False  # the variant's weights stand at an odd address
 
     def codes(self, *shape: int) -> np.ndarray:
         if self.extreme:
             return self.rng.choice(np.array([-128, 127], np.int8), shape)
         return self.rng.integers(-128, 128, shape).astype(np.int8)
+
+    def weights(self, *shape: int) -> np.ndarray:
+        return self.rng.integers(-1, 2, shape).astype(np.int8) if self.fine else self.codes(*shape)
 
     def packed(self, kernel: str, isa: str, weights: np.ndarray) -> np.ndarray | Odd:
         """Weights as the variant reads them."""
@@ -67,7 +71,7 @@ class Maker:
     def biases(self, scales: np.ndarray, taps: int) -> np.ndarray:
         """(count,) int32 that keep |sum| * 2^max(shift, 0) below 2^30."""
         room = (((1 << 30) - 1) >> np.maximum(scales[:, 1], 0)) - 128 * 128 * taps
-        reach = room if self.extreme else np.minimum(room, 150 * taps)
+        reach = room if self.extreme else np.minimum(room, 20 if self.fine else 150 * taps)
         if (reach < 0).any():
             reach = np.zeros_like(reach)
         sign = self.rng.choice([-1, 1], reach.size)
@@ -76,7 +80,7 @@ class Maker:
         )
 
     def conv1x1(self, pixels: int, k: int, c_out: int) -> Call:
-        x, weights, scales = self.codes(pixels, k), self.codes(c_out, k), self.scales(c_out)
+        x, weights, scales = self.codes(pixels, k), self.weights(c_out, k), self.scales(c_out)
         bias = self.biases(scales, k)
 
         def arguments(isa: str) -> tuple[Any, ...]:
@@ -89,7 +93,7 @@ class Maker:
 
     def conv(self, window: Window, c_out: int, missing: tuple[int, ...] = ()) -> Call:
         rows, k = self._rows(window, missing), window.taps * window.channels
-        weights, scales = self.codes(c_out, window.kernel_h, window.kernel_w, window.channels), self.scales(c_out)
+        weights, scales = self.weights(c_out, window.kernel_h, window.kernel_w, window.channels), self.scales(c_out)
         bias = self.biases(scales, k)
 
         def arguments(isa: str) -> tuple[Any, ...]:
@@ -104,7 +108,7 @@ class Maker:
     def depthwise(self, window: Window, missing: tuple[int, ...] = (), multiplier: int = 1) -> Call:
         kernel = "tce_depthwise" if multiplier == 1 else "tce_depthwise_multi"
         rows, outputs = self._rows(window, missing), window.channels * multiplier
-        weights, scales = self.codes(window.kernel_h, window.kernel_w, outputs), self.scales(outputs)
+        weights, scales = self.weights(window.kernel_h, window.kernel_w, outputs), self.scales(outputs)
         bias = self.biases(scales, window.taps)
 
         def arguments(isa: str) -> tuple[Any, ...]:
@@ -121,7 +125,7 @@ class Maker:
         return Rows(*(None if i in missing else row for i, row in enumerate(rows)))
 
     def dense(self, rows: int, c_in: int, c_out: int) -> Call:
-        x, weights, scales = self.codes(rows, c_in), self.codes(c_out, c_in), self.scales(c_out)
+        x, weights, scales = self.codes(rows, c_in), self.weights(c_out, c_in), self.scales(c_out)
         bias = self.biases(scales, c_in)
 
         def arguments(isa: str) -> tuple[Any, ...]:
@@ -139,6 +143,8 @@ class Maker:
     def add_table(self, count: int) -> Call:
         a, b, scale = self.codes(count), self.codes(count), self.scales(1)
         reach = ((1 << 29) - 1) >> max(int(scale[0, 1]), 0)
+        if self.fine:
+            reach = 60
         tables = self.rng.integers(-reach, reach + 1, (2, 256)).astype(np.int32)
         tables[:, :2] = reach, -reach
         layer = Struct(tables[0], tables[1], *scale[0], self.output)

@@ -26,13 +26,14 @@ def check(call: Call, core: str, what: object) -> None:
 
 
 def sweep(core: str, draw: Draw, rounds: int, seed: int) -> None:
-    """`rounds` layers: every store, usual, short and any shifts, random and extreme data in turn."""
+    """`rounds` layers: every store by usual, short, any and small shifts, random and extreme data in turn."""
     for i in range(rounds):
         rng = np.random.default_rng([seed, i])
         name = list(OUTPUTS)[i % len(OUTPUTS)]
-        shifts = ((-9, -8, -7), SHORT, ANY)[i % 3]
-        maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 4 == 3, in_zero_point=int(rng.integers(-128, 128)))
-        check(draw(maker), core, (i, name, shifts, maker.extreme))
+        shifts = ((-9, -8, -7), SHORT, ANY, (-3, -2, -1))[i % 4]
+        maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 3 == 2 and i % 4 != 3,
+                      in_zero_point=int(rng.integers(-128, 128)), fine=i % 4 == 3)  # fmt: skip
+        check(draw(maker), core, (i, name, maker))
 
 
 @pytest.mark.parametrize("core", DSP_CORES)
