@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyclap_export.codegen.ctext import array_items, block_comment, comment_text, real, wrap
@@ -83,6 +85,15 @@ def shape_text(tensor: Tensor) -> str:
 def quant_text(tensor: Tensor) -> str:
     assert tensor.quant is not None
     return f"real = {float(tensor.quant.s):.6g} * (q - {tensor.quant.z})".replace("- -", "+ ")
+
+
+def operand_arrays(pointer: Mapping[str, str]) -> list[str]:
+    """Pointers to the constants that a call names itself (a, b, table, in0 ...); the others are read through `layer`.
+
+    pointer: C name of each array of the step, by key.
+    """
+    named = [key for key in pointer if key in ("a", "b", "table") or re.fullmatch(r"in\d+", key)]
+    return [f"    const int8_t *{key} = {pointer[key]};" for key in named]
 
 
 def generated(unit: Unit, what: str) -> list[str]:

@@ -9,6 +9,7 @@ from tinyclap_export.codegen.emit import (
     facts_text,
     generated,
     layer_name,
+    operand_arrays,
     ordinal,
     quant_text,
     shape_text,
@@ -67,9 +68,7 @@ def _layer(unit: Unit, plan: MemoryPlan, function: Function) -> list[str]:
         lines.append(
             f"    const int8_t *{cname} = (const int8_t *)arena + {plan.offset(name)}; /* {shape_text(tensors[name])} */"
         )
-    for key in ("a", "b", "table"):
-        if key in pointer:
-            lines.append(f"    const int8_t *{key} = {pointer[key]};")
+    lines += operand_arrays(pointer)
     lines.append(
         f"    int8_t *out = (int8_t *)arena + {plan.offset(step.output)}; /* {shape_text(tensors[step.output])} */"
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyclap_export.codegen.ctext import block_comment, initialiser
-from tinyclap_export.codegen.emit import Function, Unit, facts_text, generated, layer_name, quant_text
+from tinyclap_export.codegen.emit import Function, Unit, facts_text, generated, layer_name, operand_arrays, quant_text
 from tinyclap_export.codegen.emit_layers import ends, first_row, title
 from tinyclap_export.codegen.rings import Ring, RingPlan
 from tinyclap_export.codegen.stages import Need, Program, Read, Stage, Task
@@ -144,9 +144,7 @@ def _row_body(rows: RowUnit, task: Task, pointer: dict[str, str]) -> list[str]:
     step = task.step
     single = task.calls == 1
     lines = [_pointer(rows, task, read) for read in task.reads]
-    for key in ("a", "b", "table"):
-        if key in pointer:
-            lines.append(f"    const int8_t *{key} = {pointer[key]};")
+    lines += operand_arrays(pointer)
     out = rows.ring(task.writes)
     lines.append(f"    int8_t *out = (int8_t *)arena + {_slot(out, task.form == 'whole' or single)};")
     if step.scratch_bytes:
