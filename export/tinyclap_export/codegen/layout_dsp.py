@@ -75,8 +75,8 @@ def depthwise_scratch(struct: Mapping[str, Any]) -> int:
 
 
 def dense_scratch(struct: Mapping[str, Any]) -> int:
-    """Bytes: a row of widened inputs."""
-    return 8 * (struct["c_in"] // 4)
+    """Bytes: a row of widened inputs, and a sum a channel."""
+    return 8 * (struct["c_in"] // 4) + 4 * struct["c_out"]
 
 
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

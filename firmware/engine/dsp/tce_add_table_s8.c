@@ -11,7 +11,7 @@ typedef struct {
 } tce_job;
 
 /* Stack: 36 bytes. */
-__attribute__((naked, noinline)) static void tce_sums(const tce_job *job __attribute__((unused))) {
+TCE_NAKED static void tce_sums(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(".syntax unified\n"
                      "push {r4-r11, lr}\n"
                      "ldmia.w r0, {r1-r9}\n"
@@ -42,9 +42,7 @@ void tce_add_table_s8(const int8_t *a, const int8_t *b, int8_t *out, int32_t cou
         done = count & ~3;
         tce_finish_codes(out, done, &layer->output);
     }
-    const tce_output output = layer->output; /* copies: a store to `out` could otherwise change them */
-    const tce_scale scale = layer->scale;
     for (; done < count; done++) {
-        out[done] = tce_store(tce_requant(job.a_zero[a[done]] + job.b_zero[b[done]], scale), output);
+        out[done] = tce_plain_code(job.a_zero[a[done]] + job.b_zero[b[done]], &layer->scale, &layer->output);
     }
 }

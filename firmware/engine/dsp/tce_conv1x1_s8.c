@@ -100,7 +100,7 @@ enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
 /* All pairs of channels of a chunk. Returns how many are left: 0, or those from the first that needs the plain path.
  * Stack: 168 bytes. Frame: the job (84), b0 b1 (84), m0 c0 s0 m1 c1 s1 (92), out, stride (116), end of x (124),
  * two bytes for the absent second pixel (128). */
-__attribute__((naked, noinline)) static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
+TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"
@@ -388,7 +388,7 @@ TCE_RARE static void tce_plain(const int8_t *in, int8_t *out, int32_t pixels, in
         for (int32_t t = 0; t < layer->k; t++) {
             acc += in[t] * tce_weight(layer, c, t);
         }
-        out[c] = tce_store(tce_requant(acc, layer->scale[c]), layer->output);
+        out[c] = tce_plain_code(acc, layer->scale + c, &layer->output);
         in += layer->k;
         out += layer->c_out;
     }

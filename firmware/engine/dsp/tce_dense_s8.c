@@ -4,99 +4,139 @@
  * 128 times the sum of the inputs. Three instructions for four products. |V| < 2^23: at most 508 taps at a time.
  *
  * Packed weights: as dsp/tce_conv1x1_s8.c, with the first channel's whole quads in offset binary.
- * Scratch: the inputs widened, taps (0, 2) and (1, 3) of every whole quad: 8 * (c_in / 4) bytes. */
+ * Scratch: the inputs widened, taps (0, 2) and (1, 3) of every whole quad, 8 * (c_in / 4) bytes, then a sum a channel.
+ */
 #include "tce_dsp.h"
 
 #define TCE_QUADS 127 /* at a time */
 
-/* Sums of `quads` quads: acc[0] gets 256 V + U, acc[1] U. x, w: see above. */
-static inline void tce_quads(const int32_t *x, const int8_t *w, int32_t quads, int32_t *acc) {
-    const int aligned = ((uintptr_t)w & 3U) == 0U; /* LDM wants that, LDR does not */
-    int32_t both = 0, even = 0, fours = aligned ? quads >> 2 : 0, rest = quads - 4 * fours;
-#define TCE_TWO_QUADS                                                                                                  \
-    "ldmia.w %[x]!, {r4, r5, r6, r8}\n\t"                                                                              \
-    "ldmia.w %[w]!, {r9, r10, r11, r12}\n\t"                                                                           \
-    "smlad %[both], r4, r9, %[both]\n\t"                                                                               \
-    "uxtb16 r9, r9\n\t"                                                                                                \
-    "smlad %[both], r5, r10, %[both]\n\t"                                                                              \
-    "uxtb16 r10, r10\n\t"                                                                                              \
-    "smlad %[even], r4, r9, %[even]\n\t"                                                                               \
-    "smlad %[both], r6, r11, %[both]\n\t"                                                                              \
-    "uxtb16 r11, r11\n\t"                                                                                              \
-    "smlad %[even], r5, r10, %[even]\n\t"                                                                              \
-    "smlad %[both], r8, r12, %[both]\n\t"                                                                              \
-    "uxtb16 r12, r12\n\t"                                                                                              \
-    "smlad %[even], r6, r11, %[even]\n\t"                                                                              \
-    "smlad %[even], r8, r12, %[even]\n\t"
-    if (rest > 0) {
-        __asm__ volatile("1:\n\t"
-                         "ldmia.w %[x]!, {r4, r5}\n\t"
-                         "ldr r9, [%[w]], #4\n\t"
-                         "ldr r10, [%[w]], #4\n\t"
-                         "smlad %[both], r4, r9, %[both]\n\t"
-                         "uxtb16 r9, r9\n\t"
-                         "smlad %[both], r5, r10, %[both]\n\t"
-                         "uxtb16 r10, r10\n\t"
-                         "smlad %[even], r4, r9, %[even]\n\t"
-                         "smlad %[even], r5, r10, %[even]\n\t"
-                         "subs %[rest], #1\n\t"
-                         "bne 1b"
-                         : [x] "+r"(x), [w] "+r"(w), [both] "+r"(both), [even] "+r"(even), [rest] "+r"(rest)
-                         :
-                         : "r4", "r5", "r9", "r10", "cc", "memory");
-    }
-    if (fours > 0) {
-        __asm__ volatile("1:\n\t" TCE_TWO_QUADS TCE_TWO_QUADS "subs %[fours], #1\n\t"
-                         "bne 1b"
-                         : [x] "+r"(x), [w] "+r"(w), [both] "+r"(both), [even] "+r"(even), [fours] "+r"(fours)
-                         :
-                         : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
-    }
-    acc[0] = both;
-    acc[1] = even;
-}
+/* In the order of the assembly's stack frame. */
+typedef struct {
+    const int32_t *x;
+    int32_t ones, fours; /* quads taken singly, and by four */
+    int32_t skip;        /* bytes from the end of these quads to the next pair's */
+    int32_t pairs;
+    const int8_t *w; /* r6 */
+    int32_t *sums;   /* r7 */
+} tce_job;
 
-/* Widens the whole quads of a row. */
-static void tce_widen(const int8_t *in, int32_t *x, int32_t quads) {
+/* clang-format off */
+#define TCE_TWO_QUADS                                                                                                  \
+    "ldmia.w r0!, {r4-r7}\n"                                                                                           \
+    "ldmia.w r1!, {r8-r11}\n"                                                                                          \
+    "smlad r2, r4, r8, r2\n"                                                                                           \
+    "uxtb16 r8, r8\n"                                                                                                  \
+    "smlad r2, r5, r9, r2\n"                                                                                           \
+    "uxtb16 r9, r9\n"                                                                                                  \
+    "smlad r3, r4, r8, r3\n"                                                                                           \
+    "smlad r2, r6, r10, r2\n"                                                                                          \
+    "uxtb16 r10, r10\n"                                                                                                \
+    "smlad r3, r5, r9, r3\n"                                                                                           \
+    "smlad r2, r7, r11, r2\n"                                                                                          \
+    "uxtb16 r11, r11\n"                                                                                                \
+    "smlad r3, r6, r10, r3\n"                                                                                          \
+    "smlad r3, r7, r11, r3\n"
+
+/* Adds U and V of some quads to the sums of every pair. r2: 256 V + U, r3: U. Stack: 56 bytes. */
+TCE_NAKED static void tce_dots(const tce_job *job __attribute__((unused))) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "ldmia.w r0, {r1-r7}\n"
+        "push {r1-r5}\n"
+        "mov r1, r6\n"
+        "mov lr, r7\n"
+        "1:\n"
+        "ldr r0, [sp]\n"
+        "movs r2, #0\n"
+        "movs r3, #0\n"
+        "ldr r12, [sp, #4]\n"
+        "cmp r12, #0\n"
+        "beq 3f\n"
+        "2:\n"
+        "ldmia.w r0!, {r4, r5}\n"
+        "ldr r8, [r1], #4\n"
+        "ldr r9, [r1], #4\n"
+        "subs.w r12, r12, #1\n"
+        "smlad r2, r4, r8, r2\n"
+        "uxtb16 r8, r8\n"
+        "smlad r2, r5, r9, r2\n"
+        "uxtb16 r9, r9\n"
+        "smlad r3, r4, r8, r3\n"
+        "smlad r3, r5, r9, r3\n"
+        "bne 2b\n"
+        "3:\n"
+        "ldr r12, [sp, #8]\n"
+        "cmp r12, #0\n"
+        "beq 5f\n"
+        "4:\n"
+        TCE_TWO_QUADS
+        TCE_TWO_QUADS
+        "subs.w r12, r12, #1\n"
+        "bne 4b\n"
+        "5:\n"
+        "ldrd r4, r5, [lr]\n"
+        "subs r2, r2, r3\n"
+        "add r4, r3\n"
+        "add r5, r5, r2, asr #8\n"
+        "strd r4, r5, [lr], #8\n"
+        "ldrd r12, r4, [sp, #12]\n"
+        "add r1, r12\n"
+        "subs r4, #1\n"
+        "str r4, [sp, #16]\n"
+        "bne 1b\n"
+        "add sp, #20\n"
+        "pop {r4-r11, pc}\n");
+}
+/* clang-format on */
+
+/* Widens the whole quads of a row; returns 128 times their sum. */
+static int32_t tce_widen(const int8_t *in, int32_t *x, int32_t quads) {
+    int32_t sum = 0;
     if (quads > 0) {
         __asm__ volatile("1:\n\t"
                          "ldr r4, [%[in]], #4\n\t"
                          "sxtb16 r5, r4, ror #8\n\t"
                          "sxtb16 r4, r4\n\t"
+                         "smlad %[sum], r5, %[one], %[sum]\n\t"
+                         "smlad %[sum], r4, %[one], %[sum]\n\t"
                          "subs %[quads], #1\n\t"
                          "stmia.w %[x]!, {r4, r5}\n\t"
                          "bne 1b"
-                         : [in] "+r"(in), [x] "+r"(x), [quads] "+r"(quads)
-                         :
+                         : [in] "+r"(in), [x] "+r"(x), [quads] "+r"(quads), [sum] "+r"(sum)
+                         : [one] "r"(0x00800080)
                          : "r4", "r5", "cc", "memory");
-    }
-}
-
-/* 128 times the sum of 4 * quads inputs. */
-static int32_t tce_offset(const int32_t *x, int32_t quads) {
-    int32_t sum = 0;
-    for (; quads > 0; quads--, x += 2) {
-        __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x[0]), "r"(0x00800080));
-        __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x[1]), "r"(0x00800080));
     }
     return sum;
 }
 
-/* One output. SMMLA adds the upper word of acc * multiplier to (zero_point << (n - 1)) + 2^(n - 2), n = -shift: the
- * code for n in [2, 23], half up, as tce_requant_once. */
-static inline int8_t tce_output_code(int32_t acc, tce_scale scale, tce_output output) {
-    if (scale.shift > -2 || scale.shift < -23) {
-        return tce_store(tce_requant_once(acc, scale), output);
+/* Any shift. */
+TCE_RARE static int8_t tce_once(int32_t acc, const tce_scale *scale, int32_t zero_point) {
+    return tce_store(tce_requant_once(acc, *scale), (tce_output){zero_point, -128, 127, NULL});
+}
+
+/* Codes of `count` outputs before clamp and table. SMMLA adds the upper word of acc * multiplier to
+ * (zero_point << (n - 1)) + 2^(n - 2), n = -shift: the code for n in [2, 23], half up, as tce_requant_once. */
+static void tce_codes(const int32_t *sums, int8_t *out, int32_t count, const tce_dense *layer) {
+    const int32_t *bias = layer->bias; /* copies: a store to `out` could otherwise change them */
+    const tce_scale *scale = layer->scale;
+    const int32_t zero_point = layer->output.zero_point;
+    for (; count > 0; count--, scale++) {
+        const int32_t acc = *sums++ + *bias++;
+        const uint32_t up = (uint32_t)(-2 - scale->shift);
+        if (up > 21) {
+            *out++ = tce_once(acc, scale, zero_point);
+            continue;
+        }
+        int32_t code = (2 * zero_point + 1) * (INT32_C(1) << up);
+        __asm__("smmla %0, %1, %2, %0" : "+r"(code) : "r"(acc), "r"(scale->multiplier));
+        __asm__("ssat %0, #8, %1" : "=r"(code) : "r"(code >> (up + 1)));
+        *out++ = (int8_t)code;
     }
-    int32_t code = (2 * output.zero_point + 1) * (INT32_C(1) << (-scale.shift - 2));
-    __asm__("smmla %0, %1, %2, %0" : "+r"(code) : "r"(acc), "r"(scale.multiplier));
-    code >>= -scale.shift - 1;
-    output.zero_point = 0;
-    return tce_store(code, output);
 }
 
 /* The inputs that quads leave, times their weights, which are `step` bytes apart. */
-static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t step, int32_t count) {
+TCE_RARE static int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t step, int32_t count) {
     int32_t acc = 0;
     for (; count > 0; count--, w += step) {
         acc += *x++ * *w;
@@ -104,40 +144,48 @@ static inline int32_t tce_dot(const int8_t *x, const int8_t *w, int32_t step, in
     return acc;
 }
 
-void tce_dense_s8(const int8_t *in, int8_t *out, int32_t rows, void *scratch, const tce_dense *layer) {
-    const int32_t k = layer->c_in, quads = k >> 2, rest = k & 3;
-    const int32_t paired = layer->c_out & ~1;
-    const tce_output output = layer->output; /* a copy: a store to `out` could otherwise change it */
-    int32_t *x = scratch;
-
-    for (; rows > 0; rows--) {
-        const int8_t *w = layer->weights;
-        const int8_t *tail = w + 4 * quads * paired;
-        tce_widen(in, x, quads);
-        const int32_t offset = tce_offset(x, quads);
-        for (int32_t c = 0; c < paired; c += 2) {
-            int32_t first = layer->bias[c] - offset, second = layer->bias[c + 1];
-            for (int32_t done = 0; done < quads; done += TCE_QUADS) {
-                int32_t acc[2];
-                const int32_t now = quads - done < TCE_QUADS ? quads - done : TCE_QUADS;
-                tce_quads(x + 2 * done, w, now, acc);
-                first += acc[1];
-                second += (int32_t)((uint32_t)acc[0] - (uint32_t)acc[1]) >> 8;
-                w += 8 * now;
-            }
-            if (rest > 0) {
-                first += tce_dot(in + 4 * quads, tail, 2, rest);
-                second += tce_dot(in + 4 * quads, tail + 1, 2, rest);
-                tail += 2 * rest;
-            }
-            out[c] = tce_output_code(first, layer->scale[c], output);
-            out[c + 1] = tce_output_code(second, layer->scale[c + 1], output);
-        }
-        if (paired < layer->c_out) {
-            const int32_t acc = layer->bias[paired] + tce_dot(in, layer->weights + paired * k, 1, k);
-            out[paired] = tce_output_code(acc, layer->scale[paired], output);
-        }
-        in += k;
-        out += layer->c_out;
+/* Sums of all pairs of channels over whole quads. */
+static void tce_sum_pairs(const int32_t *x, int32_t *sums, int32_t quads, int32_t pairs, const int8_t *weights) {
+    const int aligned = ((uintptr_t)weights & 3U) == 0U; /* LDM wants that, LDR does not */
+    for (int32_t done = 0; done < quads; done += TCE_QUADS) {
+        const int32_t now = quads - done < TCE_QUADS ? quads - done : TCE_QUADS, fours = aligned ? now >> 2 : 0;
+        const tce_job job = {
+            x + 2 * done, now - 4 * fours, fours, 8 * (quads - now), pairs, weights + 8 * done, sums,
+        };
+        tce_dots(&job);
     }
+}
+
+/* What the pairs and quads leave: the last taps of every pair, an odd last channel. */
+TCE_RARE static void tce_add_rest(const int8_t *in, int32_t *sums, const tce_dense *layer) {
+    const int32_t k = layer->c_in, rest = k & 3, paired = layer->c_out & ~1;
+    const int8_t *tail = layer->weights + (k - rest) * paired;
+    for (int32_t c = 0; c < paired; c++) {
+        sums[c] += tce_dot(in + k - rest, tail + (c >> 1) * 2 * rest + (c & 1), 2, rest);
+    }
+    if (paired < layer->c_out) {
+        sums[paired] = tce_dot(in, layer->weights + paired * k, 1, k);
+    }
+}
+
+void tce_dense_s8(const int8_t *in, int8_t *out, int32_t rows, void *scratch, const tce_dense *layer) {
+    const int32_t k = layer->c_in, c_out = layer->c_out, quads = k >> 2, pairs = c_out >> 1;
+    int32_t *x = scratch, *sums = x + 2 * quads;
+
+    for (int32_t r = 0; r < rows; r++) {
+        const int32_t offset = tce_widen(in, x, quads);
+        for (int32_t p = 0; p < pairs; p++) {
+            sums[2 * p] = -offset;
+            sums[2 * p + 1] = 0;
+        }
+        if (pairs > 0) {
+            tce_sum_pairs(x, sums, quads, pairs, layer->weights);
+        }
+        if ((k & 3) || (c_out & 1)) {
+            tce_add_rest(in, sums, layer);
+        }
+        tce_codes(sums, out + r * c_out, c_out, layer);
+        in += k;
+    }
+    tce_finish_codes(out, rows * c_out, &layer->output);
 }

@@ -188,7 +188,7 @@ typedef struct {
 
 /* One row of every channel. Returns how many channels are left: 0, or those from the first that needs the plain path.
  * Stack: 144 bytes. Frame: the job (84), multiplier (84), two ends of the row (88), output of stride 2 (96). */
-__attribute__((naked, noinline)) static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
+TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"
@@ -296,8 +296,9 @@ typedef struct {
 } tce_taps;
 
 /* A code before clamp and table, which are a pass of their own. */
-static inline int8_t tce_saturate(int32_t acc, tce_scale scale, const tce_depthwise *layer) {
-    return tce_store(tce_requant(acc, scale), (tce_output){layer->output.zero_point, -128, 127, NULL});
+static int8_t tce_saturate(int32_t acc, const tce_scale *scale, const tce_depthwise *layer) {
+    const tce_output saturated = {layer->output.zero_point, -128, 127, NULL};
+    return tce_plain_code(acc, scale, &saturated);
 }
 
 /* Channels c .. c + 3 of one pixel, plain weights. */
@@ -331,7 +332,7 @@ TCE_NOINLINE static void tce_four(const tce_taps *taps, int8_t *out, int32_t c, 
                          : "r4", "r5", "r6", "r8", "cc", "memory");
     }
     for (int32_t i = 0; i < 4; i++) {
-        out[i] = tce_saturate(acc[i], layer->scale[c + i], layer);
+        out[i] = tce_saturate(acc[i], layer->scale + c + i, layer);
     }
 }
 
@@ -349,7 +350,7 @@ TCE_RARE static int8_t tce_one(const int8_t *const *rows, int32_t left, int32_t 
             acc += x * layer->weights[tce_is_nine(w) ? 9 * c + place[tap] : tap * w->channels + c];
         }
     }
-    return tce_saturate(acc, layer->scale[c], layer);
+    return tce_saturate(acc, layer->scale + c, layer);
 }
 
 /* Channel c of the row. */

@@ -15,7 +15,10 @@
 #endif
 
 /* Rare paths: compiled small, out of the way. */
-#define TCE_RARE __attribute__((noinline, cold))
+#define TCE_RARE __attribute__((noinline, cold, unused))
+
+/* Assembly that keeps its own registers and stack frame. */
+#define TCE_NAKED __attribute__((naked, noinline))
 
 /* One output channel's constants of the short requantisation. */
 typedef struct {
@@ -32,6 +35,11 @@ static inline int tce_make_short(tce_scale scale, int32_t zero_point, tce_short 
     constants->rounding = (2 * zero_point + 1) * (INT32_C(1) << (shift - 1));
     constants->shift = shift;
     return 1;
+}
+
+/* A code by the plain rule. */
+TCE_RARE static int8_t tce_plain_code(int32_t acc, const tce_scale *scale, const tce_output *output) {
+    return tce_store(tce_requant(acc, *scale), *output);
 }
 
 TCE_RARE static void tce_clamp(int8_t *out, int32_t count, int32_t low, int32_t high) {

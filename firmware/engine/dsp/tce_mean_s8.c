@@ -16,7 +16,7 @@ void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer) {
                 for (int32_t a = 0; a < runs; a++) {
                     const int8_t *x = first + a * block + i;
                     if (lanes == 4) {
-                        tce_sum_four(x, inner, run, sums);
+                        tce_sum(x, sums, inner, run, 1);
                         continue;
                     }
                     for (int32_t b = 0; b < run; b++, x += inner) {
@@ -24,7 +24,7 @@ void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer) {
                     }
                 }
                 for (int32_t lane = 0; lane < lanes; lane++) {
-                    *out++ = tce_store(tce_requant(sums[lane] + layer->offset, layer->scale), layer->output);
+                    *out++ = tce_plain_code(sums[lane] + layer->offset, &layer->scale, &layer->output);
                 }
                 i += lanes;
             }

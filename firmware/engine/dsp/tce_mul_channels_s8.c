@@ -13,7 +13,7 @@ typedef struct {
 } tce_job;
 
 /* Four channels of every pixel. Stack: 36 bytes. */
-__attribute__((naked, noinline)) static void tce_four(const tce_job *job __attribute__((unused))) {
+TCE_NAKED static void tce_four(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(".syntax unified\n"
                      "push {r4-r11, lr}\n"
                      "ldmia.w r0, {r0-r9}\n"
@@ -79,7 +79,7 @@ void tce_mul_channels_s8(const int8_t *in, const int8_t *gate, int8_t *out, int3
     for (; c < channels; c++) {
         const int32_t factor = gate[c] - zero;
         for (int32_t at = c; at < pixels * channels; at += channels) {
-            out[at] = tce_store(tce_requant((in[at] - layer->a_zero_point) * factor, layer->scale), saturated);
+            out[at] = tce_plain_code((in[at] - layer->a_zero_point) * factor, &layer->scale, &saturated);
         }
     }
     tce_finish_codes(out, pixels * channels, &layer->output);
