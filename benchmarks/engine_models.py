@@ -27,8 +27,8 @@ DIM = 256  # of the pooled dense head
 # name -> (architecture, frames)
 SHAPES = {
     "backbone": ("phinet:alpha=1.5,beta=0.75,t0=6,N=7,compat=1,padding=peer", 690),
-    "small": ("phinet:alpha=0.5,beta=1,t0=4,N=7,compat=1,padding=same", 128),
-    "gated": ("phinet:alpha=1,beta=0.75,t0=6,N=7,padding=same", 100),
+    "small": ("phinet:alpha=0.5,beta=1,t0=4,N=7,compat=1,padding=peer", 128),
+    "gated": ("phinet:alpha=1,beta=0.75,t0=6,N=7,padding=peer", 100),
 }
 PHINET_S = Path(__file__).resolve().parents[1] / "tests" / "fixtures" / "phinet_s_int8.tflite"
 MODELS = ("phinet_s", *SHAPES)
