@@ -26,10 +26,10 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
-from kernel_bench import ENGINE, FIRMWARE, GUARD, GUARD_BYTE, Bench, Out, Scratch, kernel_files, sources
-from kernel_cases import Case
 
 from benchmarks.bare_function import WARNINGS
+from tests.engine.kernel_bench import ENGINE, FIRMWARE, GUARD, GUARD_BYTE, Bench, Out, Scratch, kernel_files, sources
+from tests.engine.made_layers import Call
 
 QEMU = shutil.which("qemu-system-arm")
 CPU = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m55+mve+fp_armv8d16")
@@ -102,7 +102,7 @@ def _renaming() -> str:
 
 
 @dataclass
-class Call:
+class Queued:
     """One queued call and, after finish(), what it gave."""
 
     out: Out
@@ -120,7 +120,7 @@ class QemuBench(Bench):
         self._next = MEMORY
         self._memory = bytearray()
         self._table: list[int] = []
-        self._calls: list[Call] = []
+        self._calls: list[Queued] = []
         self._names: list[str] = []
 
     def place(self, data: bytes) -> int:
@@ -131,16 +131,16 @@ class QemuBench(Bench):
         assert self._next <= MEMORY + MEMORY_BYTES, "too many calls for one start"
         return address
 
-    def queue(self, function: str, *arguments: Any) -> Call:
+    def queue(self, function: str, *arguments: Any) -> Queued:
         """A call of `function`; one of its arguments is the Out."""
         guarded: list[tuple[int, int]] = []
         values: list[int] = []
-        call: Call | None = None
+        call: Queued | None = None
         for argument in arguments:
             if isinstance(argument, Out):
                 size = argument.count * np.dtype(argument.dtype).itemsize
                 values.append(self._guarded(size, argument.offset, guarded))
-                call = Call(argument, values[-1], guarded)
+                call = Queued(argument, values[-1], guarded)
             elif isinstance(argument, Scratch):
                 values.append(self._guarded(argument.size, 0, guarded))
             else:
@@ -176,16 +176,16 @@ class QemuBench(Bench):
             call.instructions = round(int(count) * TICK_NS / INSTRUCTION_NS)
 
 
-def compare(cases: Sequence[Case]) -> list[int]:
-    """Instructions of each case's variant. Raises AssertionError naming the cases whose bytes are not the portable's."""
+def compare(calls: Sequence[Call]) -> list[int]:
+    """Instructions of each call's variant. Raises AssertionError naming those whose bytes are not the portable's."""
     if QEMU is None:
         pytest.skip("needs qemu-system-arm")
     bench = QemuBench(m55_image())
     queued = []
-    for case in cases:
-        plain = bench.queue(PORTABLE + case.function, *case.portable)
-        queued.append((plain, bench.queue(case.function, *case.variant)))
+    for call in calls:
+        plain = bench.queue(PORTABLE + call.function, *call.arguments("portable"))
+        queued.append((plain, bench.queue(call.function, *call.arguments("mve"))))
     bench.finish()
-    wrong = [c.name for c, (a, b) in zip(cases, queued, strict=True) if not np.array_equal(a.values, b.values)]
-    assert not wrong, f"{len(wrong)} of {len(cases)} differ: {'; '.join(wrong[:5])}"
-    return [variant.instructions for _, variant in queued]
+    wrong = [i for i, (plain, fast) in enumerate(queued) if not np.array_equal(plain.values, fast.values)]
+    assert not wrong, f"{len(wrong)} of {len(calls)} differ: {[(i, calls[i].function) for i in wrong[:8]]}"
+    return [fast.instructions for _, fast in queued]

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 STEP = 16  # inputs of one vector: TCE_STEP of mve/tce_conv1x1_s8.c
+PATCH_BYTES = 1024  # TCE_PATCH_BYTES of mve/tce_conv_s8.c
+SIDE = 4  # rows and columns of taps in one vector: TCE_SIDE of mve/tce_depthwise_s8.c
+GROUP = 16  # channels interleaved together
 BROAD = 2  # TCE_BROAD: up to this many inputs the channels fill the vectors
 
 
@@ -32,5 +35,36 @@ def product(weights: np.ndarray) -> np.ndarray:
     return np.concatenate([whole_blocks.reshape(-1), rows[whole:].reshape(-1)])
 
 
-LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"tce_conv1x1_s8": product, "tce_conv_s8": product}
-SCRATCH: dict[str, Callable[[Mapping[str, Any]], int]] = {}
+def depthwise(weights: np.ndarray) -> np.ndarray:
+    """(kernel_h, kernel_w, channels) to a channel's taps side by side, where they fit one vector; else as it is."""
+    if weights.shape[0] > SIDE or weights.shape[1] > SIDE:
+        return weights.reshape(-1)
+    return weights.transpose(2, 0, 1).reshape(-1)
+
+
+def depthwise_scratch(struct: Mapping[str, Any]) -> int:
+    """Bytes: the interleaved columns of a padded row, or the taps of one pixel."""
+    w = struct["window"]
+    if w["kernel_h"] > SIDE or w["kernel_w"] > SIDE:
+        return int(w["kernel_h"] * w["kernel_w"] * w["channels"])
+    columns = (w["out_w"] - 1) * w["stride_w"] + (SIDE - 1) * w["dilation_w"] + 1
+    if w["channels"] == 1:
+        return int(SIDE * (columns + GROUP))  # the last vector may reach behind the row
+    return int(SIDE * GROUP * columns)
+
+
+def conv_scratch(struct: Mapping[str, Any]) -> int:
+    """Bytes: the gathered taps of an even number of pixels, 2 .. 16."""
+    k = struct["product"]["k"]
+    return int(k * min(max(PATCH_BYTES // k // 2 * 2, 2), 16))
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tce_conv1x1_s8": product,
+    "tce_conv_s8": product,
+    "tce_depthwise_s8": depthwise,
+}
+SCRATCH: dict[str, Callable[[Mapping[str, Any]], int]] = {
+    "tce_conv_s8": conv_scratch,
+    "tce_depthwise_s8": depthwise_scratch,
+}

@@ -1,0 +1,449 @@
+/* Depthwise convolution on MVE, one output a channel. The window's rows are interleaved first: of every column each
+ * channel has its four rows side by side, so that four columns of a channel are four words, one VLDRW gather, and one
+ * VMLADAVA multiplies the whole window. Sixteen channels at a time, padding included: inner and border pixels are one.
+ *
+ * Weights: windows of up to 4 x 4 taps [channels][kernel_h][kernel_w], larger ones plain.
+ * Scratch: up to 4 x 4 taps 64 bytes a column of the padded row and 3 columns more (16 bytes where there is but one
+ * channel); larger windows the taps of one pixel. */
+#include "tce_engine.h"
+#include "tce_mve.h"
+#include "tce_requant.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define TCE_SIDE  4                      /* rows and columns of taps in one vector */
+#define TCE_GROUP 16                     /* channels that are interleaved together */
+#define TCE_CELL  (TCE_GROUP * TCE_SIDE) /* bytes of one column */
+
+/* What the assembly knows of a run of blocks of four channels. The offsets in it are these, in bytes. */
+typedef struct {
+    const tce_scale *scale; /*   0: of the next block, as are strip, out and weights */
+    const int32_t *bias;    /*   4 */
+    int32_t blocks;         /*   8 */
+    int32_t pixel_step;     /*  12: bytes between the windows of neighbouring pixels */
+    const int8_t *strip;    /*  16: the interleaved columns */
+    int32_t zero_point;     /*  20: of the output; from the table's first entry where there is one */
+    int32_t out_step;       /*  24: bytes between outputs of neighbouring pixels */
+    int8_t *out;            /*  28 */
+    int32_t pixels;         /*  32: less 2 */
+    const int8_t *table;    /*  36: of a fused activation */
+    const int8_t *weights;  /*  40 */
+    int32_t taps;           /*  44: kernel_h * kernel_w */
+    uint32_t inside;        /*  48: lanes of the vector that are taps */
+    int32_t unused[3];      /*  52 */
+    int32_t multiplier[4];  /*  64 */
+    int32_t shift[4];       /*  80: all negative */
+    int16_t low[8];         /*  96 */
+    int16_t high[8];        /* 112 */
+    int32_t columns[4];     /* 128: bytes from the first column of a window */
+    uint8_t lanes[16];      /* 144: where a lane's weight lies among a channel's taps */
+} tce_run;
+
+_Static_assert(offsetof(tce_run, strip) == 16 && offsetof(tce_run, pixels) == 32 && offsetof(tce_run, inside) == 48 &&
+                   offsetof(tce_run, multiplier) == 64 && offsetof(tce_run, lanes) == 144,
+               "the assembly below counts on these offsets");
+
+/* One instruction a line: */
+/* clang-format off */
+#define TCE_WINDOW(a, b, c, d)                                             \
+    "vldrw.u32 q0, [q3]\n"                                                 \
+    "vldrw.u32 q1, [q3, #4]\n"                                             \
+    "vmladava.s8 " a ", q0, q4\n"                                          \
+    "vldrw.u32 q0, [q3, #8]\n"                                             \
+    "vmladava.s8 " b ", q1, q5\n"                                          \
+    "vldrw.u32 q1, [q3, #12]\n"                                            \
+    "vmladava.s8 " c ", q0, q6\n"                                          \
+    "vmladava.s8 " d ", q1, q7\n"                                          \
+    "vadd.i32 q3, q3, r1\n"
+
+/* Blocks of four channels, in each the loop over pairs of pixels. q4 .. q7: weights; q3: addresses of the four columns;
+ * r1: pixel_step; r3: output; r7: bias; r9: pixels left, less 2; r11: the run.
+ * `away` turns VRSHL's rounding half up into half away from zero; `bound` clamps; `look_up` applies the table. */
+#define TCE_BLOCKS(away, bound, look_up)                                   \
+    ".syntax unified\n"                                                    \
+    "push {r4-r11, lr}\n"                                                  \
+    "vpush {d8-d15}\n"                                                     \
+    "mov r11, r0\n"                                                        \
+    "ldr r1, [r11, #48]\n"            /* inside */                         \
+    "vmsr p0, r1\n"                                                        \
+    "ldr r1, [r11, #12]\n"            /* pixel_step */                     \
+    "ldr r7, [r11, #4]\n"             /* bias */                           \
+    "1:\n"                                                                 \
+    "ldr r0, [r11, #0]\n"             /* scale */                          \
+    "vld20.32 {q0, q1}, [r0]\n"                                            \
+    "vld21.32 {q0, q1}, [r0]!\n"                                           \
+    "str r0, [r11, #0]\n"                                                  \
+    "vstrw.32 q0, [r11, #64]\n"                                            \
+    "vstrw.32 q1, [r11, #80]\n"                                            \
+    "ldrd r0, r2, [r11, #40]\n"       /* weights, taps */                  \
+    "add r4, r0, r2\n"                                                     \
+    "add r6, r4, r2\n"                                                     \
+    "add r8, r6, r2\n"                                                     \
+    "add r10, r8, r2\n"                                                    \
+    "str r10, [r11, #40]\n"                                                \
+    "vldrw.u32 q3, [r11, #144]\n"     /* lanes */                          \
+    "vpstttt\n"                                                            \
+    "vldrbt.u8 q4, [r0, q3]\n"                                             \
+    "vldrbt.u8 q5, [r4, q3]\n"                                             \
+    "vldrbt.u8 q6, [r6, q3]\n"                                             \
+    "vldrbt.u8 q7, [r8, q3]\n"                                             \
+    "vldrw.u32 q3, [r11, #128]\n"     /* columns */                        \
+    "ldr r5, [r11, #16]\n"            /* strip */                          \
+    "vadd.i32 q3, q3, r5\n"                                                \
+    "add r5, #16\n"                                                        \
+    "str r5, [r11, #16]\n"                                                 \
+    "ldrd r3, r9, [r11, #28]\n"       /* out, pixels */                    \
+    "add r5, r3, #4\n"                                                     \
+    "str r5, [r11, #28]\n"                                                 \
+    "2:\n"                                                                 \
+    "ldm r7, {r0, r2, r4, r6}\n"                                           \
+    "ldm r7, {r8, r10, r12, lr}\n"                                         \
+    TCE_WINDOW("r0", "r2", "r4", "r6")                                     \
+    TCE_WINDOW("r8", "r10", "r12", "lr")                                   \
+    "vmov q0[2], q0[0], r0, r4\n"                                          \
+    "vmov q0[3], q0[1], r2, r6\n"                                          \
+    "vmov q1[2], q1[0], r8, r12\n"                                         \
+    "vmov q1[3], q1[1], r10, lr\n"                                         \
+    "vldrw.u32 q2, [r11, #64]\n"      /* multiplier */                     \
+    "ldrd r0, r2, [r11, #20]\n"       /* zero_point, out_step */           \
+    "vqrdmulh.s32 q0, q0, q2\n"                                            \
+    "vqrdmulh.s32 q1, q1, q2\n"                                            \
+    away                                                                   \
+    "vldrw.u32 q2, [r11, #80]\n"      /* shift */                          \
+    "vrshl.s32 q0, q0, q2\n"                                               \
+    "vrshl.s32 q1, q1, q2\n"                                               \
+    "vqmovnb.s32 q0, q0\n"            /* pixel 0 in the even halfwords, */ \
+    "vqmovnt.s32 q0, q1\n"            /* pixel 1 in the odd ones */        \
+    "vqadd.s16 q0, q0, r0\n"                                               \
+    bound                                                                  \
+    look_up                                                                \
+    "vstrb.32 q0, [r3]\n"                                                  \
+    "add r3, r2\n"                                                         \
+    "vshr.u32 q0, q0, #16\n"                                               \
+    "vstrb.32 q0, [r3]\n"                                                  \
+    "add r3, r2\n"                                                         \
+    "subs r9, #2\n"                                                        \
+    "bpl.w 2b\n"                                                           \
+    "cmn r9, #1\n"                    /* one pixel left: once more, */     \
+    "bne 3f\n"                        /* the pair that ends with it */     \
+    "vsub.i32 q3, q3, r1\n"                                                \
+    "subs r3, r2\n"                                                        \
+    "b.w 2b\n"                                                             \
+    "3:\n"                                                                 \
+    "add r7, #16\n"                                                        \
+    "ldr r5, [r11, #8]\n"             /* blocks */                         \
+    "subs r5, #1\n"                                                        \
+    "str r5, [r11, #8]\n"                                                  \
+    "bne.w 1b\n"                                                           \
+    "vpop {d8-d15}\n"                                                      \
+    "pop {r4-r11, pc}\n"
+
+#define TCE_AWAY_FROM_ZERO                                                 \
+    "vshr.s32 q2, q0, #31\n"                                               \
+    "vadd.i32 q0, q0, q2\n"                                                \
+    "vshr.s32 q2, q1, #31\n"                                               \
+    "vadd.i32 q1, q1, q2\n"
+
+#define TCE_SATURATE                                                       \
+    "vqmovnb.s16 q0, q0\n"
+
+#define TCE_CLAMP                                                          \
+    "vldrw.u32 q1, [r11, #96]\n"                                           \
+    "vldrw.u32 q2, [r11, #112]\n"                                          \
+    "vmax.s16 q0, q0, q1\n"                                                \
+    "vmin.s16 q0, q0, q2\n"
+
+#define TCE_LOOK_UP                                                        \
+    "ldr r5, [r11, #36]\n"                                                 \
+    "vmov q1, q0\n"                                                        \
+    "vldrb.u16 q0, [r5, q1]\n"
+/* clang-format on */
+
+/* Nothing below the zero point survives the clamp: how negatives are rounded is of no concern. */
+__attribute__((naked)) TCE_NOINLINE static void tce_run_relu(tce_run *run __attribute__((unused))) {
+    __asm__ volatile(TCE_BLOCKS("", TCE_SATURATE, "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_run_linear(tce_run *run __attribute__((unused))) {
+    __asm__ volatile(TCE_BLOCKS(TCE_AWAY_FROM_ZERO, TCE_SATURATE, "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_run_clamped(tce_run *run __attribute__((unused))) {
+    __asm__ volatile(TCE_BLOCKS(TCE_AWAY_FROM_ZERO, TCE_CLAMP, "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_run_table(tce_run *run __attribute__((unused))) {
+    __asm__ volatile(TCE_BLOCKS(TCE_AWAY_FROM_ZERO, TCE_CLAMP, TCE_LOOK_UP)::: "memory");
+}
+
+/* Columns of the padded row that windows can touch, the vector's fourth included. */
+static int32_t tce_columns(const tce_window *w) {
+    return (w->out_w - 1) * w->stride_w + (TCE_SIDE - 1) * w->dilation_w + 1;
+}
+
+/* Interleaves the rows of `count` (1 .. 16) channels from channel c on: strip [columns][16][4 rows]. */
+static void tce_interleave(const int8_t *const *rows, int32_t c, int32_t count, int8_t *strip,
+                           const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int32_t columns = tce_columns(w);
+    const mve_pred16_t some = vctp8q((uint32_t)count);
+    const int8x16_t padding = vdupq_n_s8((int8_t)layer->in_zero_point);
+    int8_t outside[TCE_GROUP];
+    const int8_t *from[TCE_SIDE];
+    int32_t step[TCE_SIDE];
+    int32_t column = 0;
+
+    vst1q_s8(outside, padding);
+    for (int32_t i = 0; i < TCE_SIDE; i++) {
+        const int present = i < w->kernel_h && rows[i];
+        from[i] = present ? rows[i] + c : outside;
+        step[i] = present ? w->channels : 0;
+    }
+    for (; column < w->pad_left && column < columns; column++) {
+        vst1q_s8(strip, padding);
+        vst1q_s8(strip + 16, padding);
+        vst1q_s8(strip + 32, padding);
+        vst1q_s8(strip + 48, padding);
+        strip += TCE_CELL;
+    }
+    const int32_t inside = w->pad_left + w->in_w < columns ? w->pad_left + w->in_w : columns;
+    const int8_t *a = from[0], *b = from[1], *d = from[2], *e = from[3];
+    const int32_t step_a = step[0], step_b = step[1], step_d = step[2], step_e = step[3];
+    if (w->kernel_h == TCE_SIDE || count < TCE_GROUP) {
+        for (int32_t n = inside - column; n > 0; n--) {
+            const int8x16x4_t cell = {
+                {vldrbq_z_s8(a, some), vldrbq_z_s8(b, some), vldrbq_z_s8(d, some), vldrbq_z_s8(e, some)}};
+            vst4q_s8(strip, cell);
+            a += step_a;
+            b += step_b;
+            d += step_d;
+            e += step_e;
+            strip += TCE_CELL;
+        }
+    } else {
+        for (int32_t n = inside - column; n > 0; n--) {
+            const int8x16x4_t cell = {{vldrbq_s8(a), vldrbq_s8(b), vldrbq_s8(d), padding}};
+            vst4q_s8(strip, cell);
+            a += step_a;
+            b += step_b;
+            d += step_d;
+            strip += TCE_CELL;
+        }
+    }
+    for (column = inside > column ? inside : column; column < columns; column++) {
+        vst1q_s8(strip, padding);
+        vst1q_s8(strip + 16, padding);
+        vst1q_s8(strip + 32, padding);
+        vst1q_s8(strip + 48, padding);
+        strip += TCE_CELL;
+    }
+}
+
+/* Channels c .. end - 1 one by one: factors that shift left, and maps of two or three channels. */
+static void tce_plain(const int8_t *const *rows, int8_t *out, int32_t c, int32_t end, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int32_t taps = w->kernel_h * w->kernel_w;
+
+    for (; c < end; c++) {
+        for (int32_t x = 0; x < w->out_w; x++) {
+            const int8_t *k = layer->weights + c * taps;
+            int32_t acc = layer->bias[c];
+            for (int32_t i = 0; i < w->kernel_h; i++) {
+                int32_t column = x * w->stride_w - w->pad_left;
+                for (int32_t j = 0; j < w->kernel_w; j++) {
+                    const int inside = rows[i] && column >= 0 && column < w->in_w;
+                    acc += (inside ? rows[i][column * w->channels + c] : layer->in_zero_point) * *k++;
+                    column += w->dilation_w;
+                }
+            }
+            out[x * w->channels + c] = tce_store(tce_requant(acc, layer->scale[c]), layer->output);
+        }
+    }
+}
+
+/* Where a lane's weight lies among a channel's taps: lane 4 j + i holds row i, column j. */
+static uint8x16_t tce_lanes(const tce_window *w) {
+    const uint8x16_t lane = vidupq_n_u8(0, 1);
+    return vaddq_u8(vmulq_n_u8(vandq_u8(lane, vdupq_n_u8(3)), (uint8_t)w->kernel_w), vshrq_n_u8(lane, 2));
+}
+
+/* Which lanes are taps, as VPR.P0. */
+static mve_pred16_t tce_inside(const tce_window *w) {
+    const uint32_t rows = (1U << w->kernel_h) - 1U;
+    return (mve_pred16_t)((rows * 0x1111U) & ((1U << (TCE_SIDE * w->kernel_w)) - 1U));
+}
+
+/* Column `column` of a map of one channel: four rows in a word. */
+static int8_t *tce_pad_word(int8_t *strip, const tce_depthwise *layer) {
+    memset(strip, layer->in_zero_point, TCE_SIDE);
+    return strip + TCE_SIDE;
+}
+
+/* One channel: columns lie side by side, so a window is 16 bytes in a row. */
+static void tce_single(const int8_t *const *rows, int8_t *out, int8_t *scratch, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int32_t columns = tce_columns(w);
+    const int32_t inside = w->pad_left + w->in_w < columns ? w->pad_left + w->in_w : columns;
+    int8_t *strip = scratch;
+    int32_t column = 0;
+
+    for (; column < w->pad_left && column < columns; column++) {
+        strip = tce_pad_word(strip, layer);
+    }
+    for (; column < inside; column += TCE_GROUP) {
+        const mve_pred16_t some = vctp8q((uint32_t)(inside - column));
+        int8x16x4_t cell;
+        for (int32_t i = 0; i < TCE_SIDE; i++) {
+            const int present = i < w->kernel_h && rows[i];
+            cell.val[i] =
+                present ? vldrbq_z_s8(rows[i] + column - w->pad_left, some) : vdupq_n_s8((int8_t)layer->in_zero_point);
+        }
+        vst4q_s8(strip, cell);
+        strip += TCE_SIDE * TCE_GROUP;
+    }
+    strip = scratch + TCE_SIDE * (inside > w->pad_left ? inside : column);
+    for (column = inside > w->pad_left ? inside : column; column < columns; column++) {
+        strip = tce_pad_word(strip, layer);
+    }
+
+    const int8x16_t k = vldrbq_gather_offset_z_s8(layer->weights, tce_lanes(w), tce_inside(w));
+    const tce_scale4 scale = tce_same_scale(layer->scale[0]);
+    const int32_t bias = layer->bias[0];
+    const int32_t step = TCE_SIDE * w->stride_w;
+    const int8_t *x = scratch;
+    for (int32_t left = w->out_w; left > 0; left -= 4) {
+        const int32_t second = left > 1 ? step : 0;
+        const int32_t third = left > 2 ? 2 * step : 0;
+        const int32_t fourth = left > 3 ? 3 * step : 0;
+        int32x4_t value = vdupq_n_s32(vmladavaq_s8(bias, vldrbq_s8(x), k));
+        value = vsetq_lane_s32(vmladavaq_s8(bias, vldrbq_s8(x + second), k), value, 1);
+        value = vsetq_lane_s32(vmladavaq_s8(bias, vldrbq_s8(x + third), k), value, 2);
+        value = vsetq_lane_s32(vmladavaq_s8(bias, vldrbq_s8(x + fourth), k), value, 3);
+        vstrbq_p_s32(out, tce_codes4(tce_requant4(value, scale), layer->output), vctp32q((uint32_t)left));
+        out += 4;
+        x += 4 * step;
+    }
+}
+
+/* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */
+static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    for (int32_t i = 0; i < w->kernel_h; i++) {
+        int32_t column = left;
+        for (int32_t j = 0; j < w->kernel_w; j++) {
+            if (rows[i] && column >= 0 && column < w->in_w) {
+                memcpy(patch, rows[i] + column * w->channels, (size_t)w->channels);
+            } else {
+                memset(patch, layer->in_zero_point, (size_t)w->channels);
+            }
+            patch += w->channels;
+            column += w->dilation_w;
+        }
+    }
+}
+
+/* Windows above 4 x 4: eight channels a vector; VMOVL takes the even and the odd products apart. */
+static void tce_large(const int8_t *const *rows, int8_t *out, int8_t *patch, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int32_t channels = w->channels;
+    const uint32x4_t even = vidupq_n_u32(0, 2);
+    const uint32x4_t odd = vaddq_n_u32(even, 1);
+
+    for (int32_t x = 0; x < w->out_w; x++) {
+        tce_gather(rows, patch, x * w->stride_w - w->pad_left, layer);
+        for (int32_t c = 0; c < channels; c += 8) {
+            const int32_t left = channels - c;
+            const mve_pred16_t some = vctp16q((uint32_t)left);
+            const mve_pred16_t some_even = vctp32q((uint32_t)((left + 1) / 2));
+            const mve_pred16_t some_odd = vctp32q((uint32_t)(left / 2));
+            const int32_t *factor = &layer->scale[c].multiplier;
+            const int8_t *a = patch + c;
+            const int8_t *k = layer->weights + c;
+            int32x4_t acc_even = vldrwq_gather_shifted_offset_z_s32(layer->bias + c, even, some_even);
+            int32x4_t acc_odd = vldrwq_gather_shifted_offset_z_s32(layer->bias + c, odd, some_odd);
+            for (int32_t t = w->kernel_h * w->kernel_w; t > 0; t--) {
+                const int16x8_t product = vmulq_s16(vldrbq_z_s16(a, some), vldrbq_z_s16(k, some));
+                acc_even = vaddq_s32(acc_even, vmovlbq_s16(product));
+                acc_odd = vaddq_s32(acc_odd, vmovltq_s16(product));
+                a += channels;
+                k += channels;
+            }
+            const uint32x4_t even2 = vaddq_u32(even, even);
+            const uint32x4_t odd2 = vaddq_u32(odd, odd);
+            const tce_scale4 scale_even = {vldrwq_gather_shifted_offset_z_s32(factor, even2, some_even),
+                                           vldrwq_gather_shifted_offset_z_s32(factor + 1, even2, some_even)};
+            const tce_scale4 scale_odd = {vldrwq_gather_shifted_offset_z_s32(factor, odd2, some_odd),
+                                          vldrwq_gather_shifted_offset_z_s32(factor + 1, odd2, some_odd)};
+            acc_even = tce_codes4(tce_requant4(acc_even, scale_even), layer->output);
+            acc_odd = tce_codes4(tce_requant4(acc_odd, scale_odd), layer->output);
+            vstrbq_p_s16(out + c, vmovntq_s32(vreinterpretq_s16_s32(acc_even), acc_odd), some);
+        }
+        out += channels;
+    }
+}
+
+/* Whether a factor of channels c .. c + count - 1 shifts left, or not at all. count >= 4. */
+static int tce_shifts_left(const tce_depthwise *layer, int32_t c, int32_t count) {
+    int32x4_t largest = vdupq_n_s32(INT32_MIN);
+    for (int32_t i = 0; i < count; i += 4) {
+        largest = vmaxq_s32(largest, tce_load_scale(layer->scale + c + (i + 4 <= count ? i : count - 4)).shift);
+    }
+    return vmaxvq_s32(INT32_MIN, largest) >= 0;
+}
+
+void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const tce_output output = layer->output;
+    const int32_t channels = w->channels;
+    const int32_t shown = output.table ? 128 : 0; /* codes count from the table's first entry */
+    const int saturates = output.low == -128 && output.high == 127;
+
+    if (w->kernel_h > TCE_SIDE || w->kernel_w > TCE_SIDE) {
+        tce_large(rows, out, scratch, layer);
+        return;
+    }
+    if (channels == 1 && w->dilation_w == 1) {
+        tce_single(rows, out, scratch, layer);
+        return;
+    }
+    if (channels < 4 || w->out_w <= 0) {
+        tce_plain(rows, out, 0, channels, layer);
+        return;
+    }
+    void (*const blocks)(tce_run *) = output.table                      ? tce_run_table
+                                      : !saturates                      ? tce_run_clamped
+                                      : output.low >= output.zero_point ? tce_run_relu
+                                                                        : tce_run_linear;
+    tce_run run; /* field by field: clearing the rest of it would cost a call */
+    run.pixel_step = w->out_w > 1 ? w->stride_w * TCE_CELL : 0; /* a single pixel is computed twice */
+    run.zero_point = output.zero_point + shown;
+    run.out_step = w->out_w > 1 ? channels : 0;
+    run.pixels = w->out_w - 2;
+    run.table = output.table;
+    run.taps = w->kernel_h * w->kernel_w;
+    run.inside = tce_inside(w);
+    vst1q_s16(run.low, vdupq_n_s16((int16_t)(output.low + shown)));
+    vst1q_s16(run.high, vdupq_n_s16((int16_t)(output.high + shown)));
+    vst1q_u32((uint32_t *)run.columns, vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)(w->dilation_w * TCE_CELL)));
+    vst1q_u8(run.lanes, tce_lanes(w));
+
+    for (int32_t next = 0; next < channels; next += TCE_GROUP) {
+        const int32_t c = next + 4 <= channels ? next : channels - 4; /* the last block may overlap the one before */
+        const int32_t count = channels - c < TCE_GROUP ? channels - c : TCE_GROUP;
+        if (tce_shifts_left(layer, c, count)) {
+            tce_plain(rows, out, c, c + count, layer);
+            continue;
+        }
+        tce_interleave(rows, c, count, scratch, layer);
+        for (int32_t at = 0; at < count; at = at == 0 && count > 4 && count % 4 ? count - 4 : TCE_GROUP) {
+            run.scale = layer->scale + c + at;
+            run.bias = layer->bias + c + at;
+            run.weights = layer->weights + (c + at) * run.taps;
+            run.strip = (const int8_t *)scratch + at * TCE_SIDE;
+            run.out = out + c + at;
+            run.blocks = at == 0 ? count / 4 : 1;
+            blocks(&run);
+        }
+    }
+}
