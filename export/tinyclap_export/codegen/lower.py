@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from tinyclap_export.codegen import constants, lower_binary, lower_simple, lower_softmax, lower_weighted
 from tinyclap_export.codegen.constants import refuse
+from tinyclap_export.codegen.fuse import fuse_tables
 from tinyclap_export.codegen.step import Lowering, Pads, Step
 from tinyclap_export.graph import Graph, Op
 
 
 def lower(graph: Graph, isa: str = "portable") -> list[Step]:
-    """Every operator of an int8 graph as a Step, in execution order; PADs are folded into convolutions."""
+    """Every operator of an int8 graph as a Step, in execution order; PADs are folded into the convolution
+    that reads them, activations into the layer before them."""
     for name in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[name]
         if tensor.dtype != "int8":
@@ -35,7 +37,7 @@ def lower(graph: Graph, isa: str = "portable") -> list[Step]:
             ):
                 raise refuse(op, f"its input {name} is a constant", "fold constants before generating code")
         steps.append(lowering(graph, op, context))
-    return steps
+    return fuse_tables(graph, steps)
 
 
 def _foldable_pads(graph: Graph) -> Pads:
