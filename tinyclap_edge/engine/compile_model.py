@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyclap_export.codegen import CLibrary, generate
-from tinyclap_export.codegen import library as codegen_library
+from tinyclap_export.codegen.schedule import SCHEDULES
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 from tinyclap_export.validation import located
@@ -23,8 +23,6 @@ from tinyclap_edge.engine.model_project import NAME, ROOTS, compile_object, mode
 from tinyclap_edge.engine.objects import read_object
 from tinyclap_edge.engine.sizes import Placement, Sizes, place, planned_sizes
 from tinyclap_edge.errors import ToolMissing, UsageError
-
-SCHEDULES = ("auto", "layers", "rows")
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,7 @@ def generate_library(model: Model, folder: Path, name: str, isa: str, schedule: 
     if schedule not in SCHEDULES:
         raise UsageError(f"unknown schedule {schedule!r}", f"one of {', '.join(SCHEDULES)}")
     try:
-        known = schedule if schedule in codegen_library.SCHEDULES else "layers"
-        return generate(model.optimised, folder, name, isa=isa, schedule=known)
+        return generate(model.optimised, folder, name, isa=isa, schedule=schedule)
     except ExportError as error:
         raise located(error, model.graph) from error
 

@@ -109,7 +109,9 @@ def _check_flash(board: Board, placement: Placement, planned: Sizes, library: CL
     for region in {placement.code, placement.constants}:
         need = planned.flash.get(region.name, 0)
         if need > region.size_bytes:
-            raise does_not_fit(board, "code and constants", need, region, aligned(library.arena_bytes), need)
+            raise does_not_fit(
+                board, "the model's code and constants need", need, region, aligned(library.arena_bytes), need
+            )
 
 
 def _run(command: list[str], board: Board) -> None:

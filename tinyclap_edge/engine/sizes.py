@@ -64,7 +64,7 @@ def place(board: Board, arena_bytes: int, const_bytes: int, schedule: str = "") 
     """
     arenas, need = board.regions_for("arena"), aligned(arena_bytes)
     if need > arenas[0].size_bytes:
-        raise does_not_fit(board, "the arena", need, arenas[0], need, const_bytes, schedule)
+        raise does_not_fit(board, "the model's arena needs", need, arenas[0], need, const_bytes, schedule)
     for arena in arenas:
         for data in board.regions_for("data"):
             free = data.size_bytes - (need if data.name == arena.name else 0)
@@ -72,7 +72,7 @@ def place(board: Board, arena_bytes: int, const_bytes: int, schedule: str = "") 
                 constants = _constants(board, const_bytes, need, schedule)
                 return Placement(board.flash, constants, data, arena, DEFAULT_STACK_BYTES)
     total = need + DEFAULT_STACK_BYTES
-    raise does_not_fit(board, "the arena with the stack", total, arenas[0], need, const_bytes, schedule)
+    raise does_not_fit(board, "the model's arena with the stack needs", total, arenas[0], need, const_bytes, schedule)
 
 
 def _constants(board: Board, const_bytes: int, arena_bytes: int, schedule: str) -> Region:
@@ -81,7 +81,9 @@ def _constants(board: Board, const_bytes: int, arena_bytes: int, schedule: str) 
         return board.flash
     largest = max(board.regions_for("code"), key=lambda r: r.size_bytes)
     if const_bytes > largest.size_bytes:
-        raise does_not_fit(board, "the constants", const_bytes, largest, arena_bytes, const_bytes, schedule)
+        raise does_not_fit(
+            board, "the model's constants need", const_bytes, largest, arena_bytes, const_bytes, schedule
+        )
     return largest
 
 
@@ -96,12 +98,12 @@ def does_not_fit(
         and b.regions_for("arena")[0].size_bytes >= arena_bytes + DEFAULT_STACK_BYTES
         and max(r.size_bytes for r in b.regions_for("code")) >= const_bytes
     ]
-    fits.sort(key=lambda b: (b.regions_for("arena")[0].size_bytes, b.flash.size_bytes))
+    fits.sort(key=lambda b: (b.arch != board.arch, b.regions_for("arena")[0].size_bytes, b.flash.size_bytes))
     ways = [f"boards that hold it: {', '.join(b.name for b in fits[:3])}"] if fits else ["no listed board holds it"]
     if region.kind == "ram" and schedule == "layers":
         ways.insert(0, "try --schedule rows")
     return DoesNotFit(
-        f"{what} of the model needs {need:,} bytes, region {region.name} of {board.name} has "
+        f"{what} {need:,} bytes, region {region.name} of {board.name} has "
         f"{region.size_bytes:,}: {need - region.size_bytes:,} bytes too many",
         "; ".join(ways),
     )
