@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_graphs import codes, graph_of, inverted_residuals, random_graph, windows
+from made_graphs import KINDS, codes, graph_of, inverted_residuals, random_graph, windows
 from tinyclap_export.calibrate import calibrate
+from tinyclap_export.codegen import generate
 from tinyclap_export.errors import ExportError
 from tinyclap_export.integer import run_integer
+from tinyclap_export.passes import optimise
 from tinyclap_export.quantize import quantize
 from tinyclap_export.schema import FILE_IDENTIFIER, schema
 from tinyclap_export.tflite_reader import read_tflite
@@ -101,28 +103,56 @@ def test_another_kind_of_file_is_refused():
     assert refused(b"\xff\xff\xff\x7fTFL3" + b"\x00" * 100).exit_code == 7
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8))
-def test_changed_bytes_are_read_or_refused_but_never_crash(sound, changes):
-    data = bytearray(sound)
-    for where, value in changes:
-        data[int(where * len(data))] = value
-    try:
-        read_tflite(bytes(data))
-    except ExportError as error:
-        assert error.exit_code in (5, 7)
+EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+DAMAGE = st.one_of(
+    st.tuples(st.just("byte"), st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
+    st.tuples(st.just("bit"), st.floats(0, 1, exclude_max=True), st.integers(0, 7)),
+    st.tuples(st.just("word"), st.floats(0, 1, exclude_max=True), st.sampled_from(EDGES)),
+    st.tuples(st.just("cut"), st.floats(0.5, 1), st.just(0)),
+    st.tuples(st.just("grow"), st.just(0.0), st.integers(1, 64)),
+)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 2**32), st.sampled_from([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF]))
-def test_changed_offsets_are_read_or_refused_but_never_crash(where, value):
-    data = bytearray(write_tflite(graph_of("CONV_2D", 7)))
-    at = where % (len(data) // 4) * 4
-    data[at : at + 4] = value.to_bytes(4, "little")
+def hurt(data: bytes, damages: list[tuple[str, float, int]]) -> bytes:
+    """The file with each damage done, in order."""
+    out = bytearray(data)
+    for kind, where, value in damages:
+        at = int(where * len(out))
+        if kind == "cut":
+            del out[at:]
+        elif kind == "grow":
+            out += bytes(value)
+        elif kind == "word" and len(out) > 4:
+            at = min(at & ~3, len(out) - 4)
+            out[at : at + 4] = value.to_bytes(4, "little")
+        elif at < len(out):
+            out[at] = out[at] ^ (1 << value) if kind == "bit" else value & 0xFF
+    return bytes(out)
+
+
+def survives(data: bytes, folder: Path) -> None:
+    """Reads, optimises and generates, or refuses with code 5 or 7: in a second, and nothing but a library is left."""
+    start = time.perf_counter()
     try:
-        read_tflite(bytes(data))
+        graph, _ = optimise(read_tflite(data))
+        for schedule in ("layers", "rows"):
+            generate(graph, folder / "c", "fuzzed", schedule=schedule)
     except ExportError as error:
-        assert error.exit_code in (5, 7)
+        assert error.exit_code in (5, 7) and error.fact and error.hint, error.fact
+    assert time.perf_counter() - start < 10
+    assert {p.name for p in folder.iterdir()} <= {"c"}
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(damages=st.lists(DAMAGE, min_size=1, max_size=8))
+def test_a_damaged_file_is_read_or_refused_but_never_crashes(sound, tmp_path_factory, damages):
+    survives(hurt(sound, damages), tmp_path_factory.mktemp("fuzz", numbered=True))
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(kind=st.sampled_from(KINDS), seed=st.integers(0, 20), damages=st.lists(DAMAGE, min_size=1, max_size=4))
+def test_a_damaged_file_of_any_operator_is_read_or_refused_but_never_crashes(tmp_path_factory, kind, seed, damages):
+    survives(hurt(write_tflite(graph_of(kind, seed)), damages), tmp_path_factory.mktemp("fuzz", numbered=True))
 
 
 def set_item(array, index, value):
