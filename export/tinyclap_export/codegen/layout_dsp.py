@@ -39,11 +39,12 @@ def dense(weights: np.ndarray) -> np.ndarray:
 
 
 def depthwise(weights: np.ndarray) -> np.ndarray:
-    """(..., 3, 3, c) to w00 w01 w10 w11 w02 w20 w12 w21 w22 of each channel; other windows stay plain."""
+    """(..., kernel_h, kernel_w, c) to [c][taps]; 3x3 in the order w00 w01 w10 w11 w02 w20 w12 w21 w22."""
     kernel_h, kernel_w, channels = weights.shape[-3:]
-    if (kernel_h, kernel_w) != (3, 3):
-        return weights.reshape(-1)
-    return weights.reshape(9, channels)[[0, 1, 3, 4, 2, 6, 5, 7, 8]].T.reshape(-1)
+    taps = weights.reshape(kernel_h * kernel_w, channels)
+    if (kernel_h, kernel_w) == (3, 3):
+        taps = taps[[0, 1, 3, 4, 2, 6, 5, 7, 8]]
+    return taps.T.reshape(-1)
 
 
 def _pixels(k: int) -> int:
@@ -68,10 +69,15 @@ def conv_scratch(struct: Mapping[str, Any]) -> int:
 
 
 def depthwise_scratch(struct: Mapping[str, Any]) -> int:
-    """Bytes: the taps of one border pixel; 3x3 needs none."""
-    window = struct["window"]
-    kernel = window["kernel_h"], window["kernel_w"]
-    return 0 if kernel == (3, 3) else kernel[0] * kernel[1] * window["channels"]
+    """Bytes: the columns that one channel's windows see, and its weights, 16 bits each (tce_lines)."""
+    w = struct["window"]
+    columns = (w["out_w"] - 1) * w["stride_w"] + (w["kernel_w"] - 1) * w["dilation_w"] + 1
+    line = (-(-columns // w["dilation_w"]) + 1) * w["dilation_w"]
+    return 2 * (_even(line * w["kernel_h"]) + w["kernel_h"] * _even(w["kernel_w"]))
+
+
+def _even(count: int) -> int:
+    return count + count % 2
 
 
 def dense_scratch(struct: Mapping[str, Any]) -> int:

@@ -314,55 +314,76 @@ static inline int32_t tce_codes(const int8_t *in, int32_t count) {
     return (int32_t)word;
 }
 
-/* Two pixels: whole quads of both, then the taps that are left. Returns the end of x. */
-static int32_t *tce_widen_pair(const int8_t *in, int32_t *x, int32_t k) {
+/* Whole quads of two pixels, k values apart; at least one. Returns the end of x. */
+static inline int32_t *tce_widen_pair(const int8_t *in, int32_t *x, int32_t k) {
     const int8_t *second = in + k;
-    int32_t a, b, quads = k >> 2;
-    if (quads > 0) {
-        __asm__ volatile("1:\n\t"
-                         "ldr r4, [%[in]], #4\n\t"
-                         "ldr r5, [%[second]], #4\n\t"
-                         "subs %[quads], #1\n\t"
-                         "sxtb16 r6, r4, ror #8\n\t"
-                         "sxtb16 r4, r4\n\t"
-                         "sxtb16 r8, r5, ror #8\n\t"
-                         "sxtb16 r5, r5\n\t"
-                         "sadd16 r4, r4, r4\n\t"
-                         "sadd16 r5, r5, r5\n\t"
-                         "sadd16 r6, r6, r6\n\t"
-                         "sadd16 r8, r8, r8\n\t"
-                         "stmia %[x]!, {r4, r5, r6, r8}\n\t"
-                         "bne 1b"
-                         : [in] "+r"(in), [second] "+r"(second), [x] "+r"(x), [quads] "+r"(quads)
-                         :
-                         : "r4", "r5", "r6", "r8", "cc", "memory");
-    }
-    if (k & 3) {
-        a = tce_codes(in, k & 3);
-        b = tce_codes(second, k & 3);
-        __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(x[0]) : "r"(a));
-        __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(x[1]) : "r"(b));
-        __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(x[2]) : "r"(a));
-        __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(x[3]) : "r"(b));
-        x += 4;
-    }
+    int32_t quads = k >> 2;
+    __asm__ volatile("1:\n\t"
+                     "ldr r4, [%[in]], #4\n\t"
+                     "ldr r5, [%[second]], #4\n\t"
+                     "subs %[quads], #1\n\t"
+                     "sxtb16 r6, r4, ror #8\n\t"
+                     "sxtb16 r4, r4\n\t"
+                     "sxtb16 r8, r5, ror #8\n\t"
+                     "sxtb16 r5, r5\n\t"
+                     "sadd16 r4, r4, r4\n\t"
+                     "sadd16 r5, r5, r5\n\t"
+                     "sadd16 r6, r6, r6\n\t"
+                     "sadd16 r8, r8, r8\n\t"
+                     "stmia %[x]!, {r4, r5, r6, r8}\n\t"
+                     "bne 1b"
+                     : [in] "+r"(in), [second] "+r"(second), [x] "+r"(x), [quads] "+r"(quads)
+                     :
+                     : "r4", "r5", "r6", "r8", "cc", "memory");
     return x;
+}
+
+/* Whole quads of one pixel; at least one. */
+static inline int32_t *tce_widen_one(const int8_t *in, int32_t *x, int32_t quads) {
+    __asm__ volatile("1:\n\t"
+                     "ldr r4, [%[in]], #4\n\t"
+                     "subs %[quads], #1\n\t"
+                     "sxtb16 r5, r4, ror #8\n\t"
+                     "sxtb16 r4, r4\n\t"
+                     "sadd16 r4, r4, r4\n\t"
+                     "sadd16 r5, r5, r5\n\t"
+                     "stmia %[x]!, {r4, r5}\n\t"
+                     "bne 1b"
+                     : [in] "+r"(in), [x] "+r"(x), [quads] "+r"(quads)
+                     :
+                     : "r4", "r5", "cc", "memory");
+    return x;
+}
+
+/* The last one to three values of a pixel: taps (0, 2) to x[0], (1, 3) to x[gap]. */
+TCE_RARE static void tce_widen_rest(const int8_t *in, int32_t count, int32_t *x, int32_t gap) {
+    const int32_t codes = tce_codes(in, count);
+    __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(x[0]) : "r"(codes));
+    __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(x[gap]) : "r"(codes));
 }
 
 /* Widens `pixels` pixels; returns the end of the pairs in *pairs, the end of all as the result. */
 static int32_t *tce_widen(const int8_t *in, int32_t *x, int32_t pixels, int32_t k, int32_t **pairs) {
+    const int32_t whole = k & ~3, rest = k & 3;
     for (; pixels >= 2; pixels -= 2) {
-        x = tce_widen_pair(in, x, k);
+        if (whole > 0) {
+            x = tce_widen_pair(in, x, k);
+        }
+        if (rest > 0) {
+            tce_widen_rest(in + whole, rest, x, 2);
+            tce_widen_rest(in + k + whole, rest, x + 1, 2);
+            x += 4;
+        }
         in += 2 * k;
     }
     *pairs = x;
     if (pixels > 0) {
-        for (; k > 0; k -= 4) {
-            const int32_t codes = tce_codes(in, k >= 4 ? 4 : k);
-            __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(x[0]) : "r"(codes));
-            __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(x[1]) : "r"(codes));
+        if (whole > 0) {
+            x = tce_widen_one(in, x, k >> 2);
+        }
+        if (rest > 0) {
+            tce_widen_rest(in + whole, rest, x, 1);
             x += 2;
-            in += 4;
         }
     }
     return x;

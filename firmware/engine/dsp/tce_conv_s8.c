@@ -4,19 +4,32 @@
 
 #define TCE_PIXEL_BYTES 2560 /* of dsp/tce_conv1x1_s8.c */
 
-typedef struct {
-    uint32_t value;
-} __attribute__((packed, may_alias)) tce_word;
-
-/* Short runs, unaligned: a call of memcpy would cost more than the copy. */
+/* Short runs at any address: a call of memcpy would cost more than the copy. Returns the end. */
 static inline int8_t *tce_copy(int8_t *to, const int8_t *from, int32_t count) {
-    for (; count >= 4; count -= 4) {
-        ((tce_word *)to)->value = ((const tce_word *)from)->value;
-        to += 4;
-        from += 4;
-    }
+    __asm__ volatile("b 2f\n\t"
+                     "1:\n\t"
+                     "ldr r4, [%[from]], #4\n\t"
+                     "str r4, [%[to]], #4\n\t"
+                     "2:\n\t"
+                     "subs %[count], #4\n\t"
+                     "bge 1b\n\t"
+                     "adds %[count], #4\n\t"
+                     "beq 4f\n\t"
+                     "3:\n\t"
+                     "ldrb r4, [%[from]], #1\n\t"
+                     "subs %[count], #1\n\t"
+                     "strb r4, [%[to]], #1\n\t"
+                     "bne 3b\n\t"
+                     "4:"
+                     : [to] "+r"(to), [from] "+r"(from), [count] "+r"(count)
+                     :
+                     : "r4", "cc", "memory");
+    return to;
+}
+
+TCE_RARE static int8_t *tce_outside(int8_t *to, int32_t count, int32_t value) {
     for (; count > 0; count--) {
-        *to++ = *from++;
+        *to++ = (int8_t)value;
     }
     return to;
 }
@@ -39,9 +52,7 @@ static int8_t *tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left
                 patch = tce_copy(patch, row + column * channels, channels);
                 continue;
             }
-            for (int32_t c = channels; c > 0; c--) {
-                *patch++ = (int8_t)layer->in_zero_point;
-            }
+            patch = tce_outside(patch, channels, layer->in_zero_point);
         }
     }
     return patch;

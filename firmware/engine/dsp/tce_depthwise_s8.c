@@ -1,19 +1,18 @@
-/* Depthwise convolution on cores with the DSP extension.
+/* Depthwise convolution on cores with the DSP extension: one channel at a time walks along the row.
  *
- * 3x3, stride 1 or 2: one channel at a time walks along the row with its nine weights in five registers: three SMLAD
- * pairs (row 0, row 1) of columns 0, 1, 2, then (w20, w21), then w22 above the shift. A column is read once, three
- * bytes, and adds to every output that sees it, so that two sums are always under way. Columns outside the map are the
- * zero point in registers; a row outside has its weights cleared and its share moved to the bias. No scratch.
+ * 3x3, stride 1 or 2: a channel's nine weights stand in five registers: three SMLAD pairs (row 0, row 1) of columns 0,
+ * 1 and 2, then (w20, w21), then w22 above the shift. A column is read once, three bytes, and adds to every output that
+ * sees it, so that two sums are always under way. Columns outside the map are the zero point in registers; a row
+ * outside has its weights cleared and its share moved to the bias. Other windows take their taps one by one. No
+ * scratch.
  *
- * Weights of a 3x3 layer, packed by the generator: nine bytes a channel, w00 w01 w10 w11 w02 w20 w12 w21 w22, read as
- * two words (unaligned, once a row) and a byte. Other layers keep the plain layout [kernel_h][kernel_w][channels]; four
- * channels at a time walk over a pixel's taps there, and border pixels have their taps copied to scratch first.
+ * Weights from the generator: [channels][kernel_h * kernel_w], and 3x3 as w00 w01 w10 w11 w02 w20 w12 w21 w22, read as
+ * two words (unaligned, once a row) and a byte.
  *
  * Weights and bias are doubled in registers; requantisation: tce_dsp.h, with the ReLU shortcut of tce_conv1x1_s8.c.
- * A fused table, or a clamp inside the int8 range, is a second pass over the row. */
+ * A fused table, or a clamp inside the int8 range, is a second pass over the row.
+ * Scratch: see tce_lines, 16 bits a value. */
 #include "tce_dsp.h"
-
-#include <string.h>
 
 /* What the assembly reads, in the order of its stack frame. */
 typedef struct {
@@ -27,12 +26,13 @@ typedef struct {
     int32_t zero_point;       /* 2 * zero point of the output + 1 */
     uint32_t outside;         /* the input's zero point in both halves */
     int32_t left, right;      /* 1 where a column outside the map is seen on that side */
-    int32_t odd_span, span;   /* bytes from first to the column after the outputs taken singly, and after all */
+    int32_t enter;            /* steps of the unrolled loop that the first turn skips */
+    int32_t span;             /* bytes from first to the column after the loop's outputs; 0: none */
     int32_t missing;          /* 1 where a row is outside the map */
     uint32_t zeros01, zeros2; /* the zero point in the halves of missing rows */
     uint32_t keep01, keep2;   /* ones in the halves of the others */
     int32_t channels;
-    int32_t loop; /* 2 * (stride - 1) + (negative halves can be seen) */
+    int32_t loop; /* 2 * (stride - 1) + (halves of negative sums can be seen) */
 } tce_job;
 
 /* clang-format off */
@@ -78,116 +78,111 @@ typedef struct {
     TCE_STORE(done)                                                                                                    \
     TCE_NEXT
 /* The column left of output 0: outside the map, or the first one. Result in r12 and lr. */
-#define TCE_FIRST                                                                                                      \
-    "ldr r0, [sp]\n"                                                                                                   \
-    "ldrd r1, r2, [sp, #4]\n"                                                                                          \
-    "ldr r12, [sp, #48]\n"                                                                                             \
-    "add r12, r0\n"                                                                                                    \
-    "str r12, [sp, #88]\n"                                                                                             \
-    "ldr r12, [sp, #52]\n"                                                                                             \
-    "add r12, r0\n"                                                                                                    \
-    "str r12, [sp, #92]\n"                                                                                             \
-    "ldr r11, [sp, #12]\n"                                                                                             \
-    "ldr r12, [sp, #40]\n"                                                                                             \
-    "cmp r12, #0\n"                                                                                                    \
-    "ldr r12, [sp, #36]\n"                                                                                             \
-    "mov lr, r12\n"                                                                                                    \
-    "bne 1f\n"                                                                                                         \
-    TCE_COLUMN("r12", "lr")                                                                                            \
-    "add r0, r11\n"                                                                                                    \
+#define TCE_FIRST                                                                                                     \
+    "ldr r0, [sp]\n"                                                                                                  \
+    "ldrd r1, r2, [sp, #4]\n"                                                                                         \
+    "ldr r12, [sp, #52]\n"                                                                                            \
+    "add r12, r0\n"                                                                                                   \
+    "str r12, [sp, #88]\n"                                                                                            \
+    "ldr r11, [sp, #12]\n"                                                                                            \
+    "ldr r12, [sp, #40]\n"                                                                                            \
+    "cmp r12, #0\n"                                                                                                   \
+    "ldr r12, [sp, #36]\n"                                                                                            \
+    "mov lr, r12\n"                                                                                                   \
+    "bne 1f\n"                                                                                                        \
+    TCE_COLUMN("r12", "lr")                                                                                           \
+    "add r0, r11\n"                                                                                                   \
     "1:\n"
-#define TCE_ROW_STRIDE_1(REQUANT)                                                                                      \
-    TCE_FIRST                                                                                                          \
-    TCE_LEFT("r10")                                                                                                    \
-    TCE_COLUMN("r12", "lr")                                                                                            \
-    TCE_MIDDLE("r10", "lr")                                                                                            \
-    "add r0, r11\n"                                                                                                    \
-    TCE_LEFT("r11")                                                                                                    \
-    "ldr r12, [sp, #88]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "beq 3f\n"                                                                                                         \
-    "2:\n"                                                                                                             \
-    TCE_STEP("r10", "r11", "lr", REQUANT)                                                                              \
-    "mov r10, r11\n"                                                                                                   \
-    "mov r11, lr\n"                                                                                                    \
-    "ldr r12, [sp, #88]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "bne 2b\n"                                                                                                         \
-    "3:\n"                                                                                                             \
-    "ldr r12, [sp, #92]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "beq 5f\n"                                                                                                         \
-    "4:\n"                                                                                                             \
-    TCE_STEP("r10", "r11", "lr", REQUANT)                                                                              \
-    TCE_STEP("r11", "lr", "r10", REQUANT)                                                                              \
-    TCE_STEP("lr", "r10", "r11", REQUANT)                                                                              \
-    "ldr r12, [sp, #92]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "bne 4b\n"                                                                                                         \
-    "5:\n"                                                                                                             \
-    "ldr r12, [sp, #44]\n"                                                                                             \
-    "cmp r12, #0\n"                                                                                                    \
-    "beq.w 90f\n"                                                                                                      \
-    "ldr r12, [sp, #36]\n"                                                                                             \
-    TCE_RIGHT("r10", "r12")                                                                                            \
-    REQUANT("r10")                                                                                                     \
-    TCE_STORE("r10")                                                                                                   \
+/* Three outputs a turn, so that each sum keeps its register; the first turn may have fewer. */
+#define TCE_ROW_STRIDE_1(REQUANT)                                                                                     \
+    TCE_FIRST                                                                                                         \
+    TCE_LEFT("r10")                                                                                                   \
+    TCE_COLUMN("r12", "lr")                                                                                           \
+    TCE_MIDDLE("r10", "lr")                                                                                           \
+    "add r0, r11\n"                                                                                                   \
+    TCE_LEFT("r11")                                                                                                   \
+    "ldrd r12, lr, [sp, #48]\n"                                                                                       \
+    "cmp lr, #0\n"                                                                                                    \
+    "beq 5f\n"                                                                                                        \
+    "cmp r12, #1\n"                                                                                                   \
+    "blo 2f\n"                                                                                                        \
+    "ite eq\n"                                                                                                        \
+    "moveq lr, r11\n"                                                                                                 \
+    "movne lr, r10\n"                                                                                                 \
+    "it eq\n"                                                                                                         \
+    "moveq r11, r10\n"                                                                                                \
+    "beq 3f\n"                                                                                                        \
+    "mov r10, r11\n"                                                                                                  \
+    "b 4f\n"                                                                                                          \
+    "2:\n"                                                                                                            \
+    TCE_STEP("r10", "r11", "lr", REQUANT)                                                                             \
+    "3:\n"                                                                                                            \
+    TCE_STEP("r11", "lr", "r10", REQUANT)                                                                             \
+    "4:\n"                                                                                                            \
+    TCE_STEP("lr", "r10", "r11", REQUANT)                                                                             \
+    "ldr r12, [sp, #88]\n"                                                                                            \
+    "cmp r0, r12\n"                                                                                                   \
+    "bne 2b\n"                                                                                                        \
+    "5:\n"                                                                                                            \
+    "ldr r12, [sp, #44]\n"                                                                                            \
+    "cmp r12, #0\n"                                                                                                   \
+    "beq.w 90f\n"                                                                                                     \
+    "ldr r12, [sp, #36]\n"                                                                                            \
+    TCE_RIGHT("r10", "r12")                                                                                           \
+    REQUANT("r10")                                                                                                    \
+    TCE_STORE("r10")                                                                                                  \
     "b.w 90f\n"
-#define TCE_STEP_2(done, fresh, REQUANT)                                                                               \
-    TCE_COLUMN("r12", fresh)                                                                                           \
-    TCE_MIDDLE(done, fresh)                                                                                            \
-    "add r0, r11\n"                                                                                                    \
-    TCE_COLUMN("r12", fresh)                                                                                           \
-    TCE_RIGHT(done, fresh)                                                                                             \
-    "add r0, r11\n"                                                                                                    \
-    "smlabb " fresh ", " fresh ", r8, r4\n"                                                                            \
-    "smlad " fresh ", r12, r5, " fresh "\n"                                                                            \
-    REQUANT(done)                                                                                                      \
-    "ldr r12, [sp, #96]\n"
-#define TCE_ROW_STRIDE_2(REQUANT)                                                                                      \
-    TCE_FIRST                                                                                                          \
-    "ldr r10, [sp, #16]\n"                                                                                             \
-    "str r10, [sp, #96]\n"                                                                                             \
-    "adds r10, r10, #1\n"                                                                                              \
-    "str r10, [sp, #16]\n"                                                                                             \
-    TCE_LEFT("r10")                                                                                                    \
-    "ldr r12, [sp, #88]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "beq 3f\n"                                                                                                         \
-    TCE_STEP_2("r10", "lr", REQUANT)                                                                                   \
-    "strb r10, [r12]\n"                                                                                                \
-    "add r12, r11\n"                                                                                                   \
-    "str r12, [sp, #96]\n"                                                                                             \
-    "mov r10, lr\n"                                                                                                    \
-    "3:\n"                                                                                                             \
-    "ldr r12, [sp, #92]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "beq 5f\n"                                                                                                         \
-    "4:\n"                                                                                                             \
-    TCE_STEP_2("r10", "lr", REQUANT)                                                                                   \
-    "strb r10, [r12]\n"                                                                                                \
-    TCE_STEP_2("lr", "r10", REQUANT)                                                                                   \
-    "strb lr, [r12, r11]\n"                                                                                            \
-    "add r12, r12, r11, lsl #1\n"                                                                                      \
-    "str r12, [sp, #96]\n"                                                                                             \
-    "ldr r12, [sp, #92]\n"                                                                                             \
-    "cmp r0, r12\n"                                                                                                    \
-    "bne 4b\n"                                                                                                         \
-    "5:\n"                                                                                                             \
-    "ldr r12, [sp, #44]\n"                                                                                             \
-    "cmp r12, #0\n"                                                                                                    \
-    "beq.w 90f\n"                                                                                                      \
-    TCE_COLUMN("r12", "lr")                                                                                            \
-    TCE_MIDDLE("r10", "lr")                                                                                            \
-    "ldr r12, [sp, #36]\n"                                                                                             \
-    TCE_RIGHT("r10", "r12")                                                                                            \
-    REQUANT("r10")                                                                                                     \
-    "ldr r12, [sp, #96]\n"                                                                                             \
-    "strb r10, [r12]\n"                                                                                                \
+#define TCE_STEP_2(done, fresh, REQUANT)                                                                              \
+    TCE_COLUMN("r12", fresh)                                                                                          \
+    TCE_MIDDLE(done, fresh)                                                                                           \
+    "add r0, r11\n"                                                                                                   \
+    TCE_COLUMN("r12", fresh)                                                                                          \
+    TCE_RIGHT(done, fresh)                                                                                            \
+    "add r0, r11\n"                                                                                                   \
+    "smlabb " fresh ", " fresh ", r8, r4\n"                                                                           \
+    "smlad " fresh ", r12, r5, " fresh "\n"                                                                           \
+    REQUANT(done)                                                                                                     \
+    "ldr r12, [sp, #92]\n"
+/* Two outputs a turn. */
+#define TCE_ROW_STRIDE_2(REQUANT)                                                                                     \
+    TCE_FIRST                                                                                                         \
+    "ldr r10, [sp, #16]\n"                                                                                            \
+    "str r10, [sp, #92]\n"                                                                                            \
+    "adds r10, r10, #1\n"                                                                                             \
+    "str r10, [sp, #16]\n"                                                                                            \
+    TCE_LEFT("r10")                                                                                                   \
+    "ldrd r12, lr, [sp, #48]\n"                                                                                       \
+    "cmp lr, #0\n"                                                                                                    \
+    "beq 4f\n"                                                                                                        \
+    "mov lr, r10\n"                                                                                                   \
+    "cmp r12, #0\n"                                                                                                   \
+    "bne 3f\n"                                                                                                        \
+    "2:\n"                                                                                                            \
+    TCE_STEP_2("r10", "lr", REQUANT)                                                                                  \
+    "strb r10, [r12]\n"                                                                                               \
+    "3:\n"                                                                                                            \
+    TCE_STEP_2("lr", "r10", REQUANT)                                                                                  \
+    "strb lr, [r12, r11]\n"                                                                                           \
+    "add r12, r12, r11, lsl #1\n"                                                                                     \
+    "str r12, [sp, #92]\n"                                                                                            \
+    "ldr r12, [sp, #88]\n"                                                                                            \
+    "cmp r0, r12\n"                                                                                                   \
+    "bne 2b\n"                                                                                                        \
+    "4:\n"                                                                                                            \
+    "ldr r12, [sp, #44]\n"                                                                                            \
+    "cmp r12, #0\n"                                                                                                   \
+    "beq.w 90f\n"                                                                                                     \
+    TCE_COLUMN("r12", "lr")                                                                                           \
+    TCE_MIDDLE("r10", "lr")                                                                                           \
+    "ldr r12, [sp, #36]\n"                                                                                            \
+    TCE_RIGHT("r10", "r12")                                                                                           \
+    REQUANT("r10")                                                                                                    \
+    "ldr r12, [sp, #92]\n"                                                                                            \
+    "strb r10, [r12]\n"                                                                                               \
     "b.w 90f\n"
 
 /* One row of every channel. Returns how many channels are left: 0, or those from the first that needs the plain path.
- * Stack: 144 bytes. Frame: the job (84), multiplier (84), two ends of the row (88), output of stride 2 (96). */
+ * Stack: 144 bytes. Frame: the job (84), multiplier (84), end of the row (88), output of stride 2 (92). */
 TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
         ".syntax unified\n"
@@ -289,170 +284,188 @@ static int tce_is_nine(const tce_window *w) {
     return w->kernel_h == 3 && w->kernel_w == 3;
 }
 
-/* The taps of one pixel: tap (i, j) of channel c is rows[i][at + j * step + c]. */
+/* Any window: one channel of the input rows, widened into lines of scratch, columns of one remainder modulo the
+ * dilation side by side, so that a window's taps are neighbours; then its weights, an even number a row, zero at the
+ * end. */
 typedef struct {
-    const int8_t *const *rows;
-    int32_t at, step;
-} tce_taps;
+    int16_t *lines, *weights;
+    int32_t plane, line;   /* values of one remainder (one spare), of all */
+    int32_t pairs, height; /* pairs of taps a row, rows */
+} tce_lines;
 
-/* A code before clamp and table, which are a pass of their own. */
-static int8_t tce_saturate(int32_t acc, const tce_scale *scale, const tce_depthwise *layer) {
-    const tce_output saturated = {layer->output.zero_point, -128, 127, NULL};
-    return tce_plain_code(acc, scale, &saturated);
+static tce_lines tce_lay_out(void *scratch, const tce_window *w) {
+    const int32_t columns = (w->out_w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
+    tce_lines lines = {.lines = scratch, .pairs = (w->kernel_w + 1) >> 1, .height = w->kernel_h};
+    lines.plane = (columns + w->dilation_w - 1) / w->dilation_w + 1;
+    lines.line = lines.plane * w->dilation_w;
+    lines.weights = lines.lines + ((lines.line * w->kernel_h + 1) & ~1);
+    return lines;
 }
 
-/* Channels c .. c + 3 of one pixel, plain weights. */
-TCE_NOINLINE static void tce_four(const tce_taps *taps, int8_t *out, int32_t c, const tce_depthwise *layer) {
-    const int32_t channels = layer->window.channels;
-    const int8_t *k = layer->weights + c;
-    int32_t acc[4];
-    memcpy(acc, layer->bias + c, sizeof acc);
-
-    for (int32_t i = 0; i < layer->window.kernel_h; i++) {
-        const int8_t *x = taps->rows[i] + taps->at + c;
-        int32_t j = layer->window.kernel_w;
-        __asm__ volatile("1:\n\t"
-                         "ldr r4, [%[x]]\n\t"
-                         "ldr r5, [%[k]]\n\t"
-                         "add %[x], %[step]\n\t"
-                         "add %[k], %[channels]\n\t"
-                         "sxtb16 r6, r4\n\t"
-                         "sxtb16 r8, r5\n\t"
-                         "sxtb16 r4, r4, ror #8\n\t"
-                         "sxtb16 r5, r5, ror #8\n\t"
-                         "subs %[j], #1\n\t"
-                         "smlabb %[a], r6, r8, %[a]\n\t"
-                         "smlatt %[c], r6, r8, %[c]\n\t"
-                         "smlabb %[b], r4, r5, %[b]\n\t"
-                         "smlatt %[d], r4, r5, %[d]\n\t"
-                         "bne 1b"
-                         : [x] "+r"(x), [k] "+r"(k), [j] "+r"(j), [a] "+r"(acc[0]), [b] "+r"(acc[1]), [c] "+r"(acc[2]),
-                           [d] "+r"(acc[3])
-                         : [step] "r"(taps->step), [channels] "r"(channels)
-                         : "r4", "r5", "r6", "r8", "cc", "memory");
+static int16_t *tce_repeat(int16_t *to, int32_t count, int32_t value) {
+    for (; count > 0; count--) {
+        *to++ = (int16_t)value;
     }
-    for (int32_t i = 0; i < 4; i++) {
-        out[i] = tce_saturate(acc[i], layer->scale + c + i, layer);
-    }
+    return to;
 }
 
-/* Channel c of the pixel whose window starts at column `left`, either layout, every tap looked at. */
-TCE_RARE static int8_t tce_one(const int8_t *const *rows, int32_t left, int32_t c, const tce_depthwise *layer) {
-    static const int8_t place[9] = {0, 1, 4, 2, 3, 6, 5, 7, 8}; /* of tap (i, j) among a channel's nine */
+/* `count` codes, at least one, `step` bytes apart. */
+static int16_t *tce_pick(int16_t *to, const int8_t *from, int32_t count, int32_t step) {
+    __asm__ volatile("1:\n\t"
+                     "ldrsb r4, [%[from]]\n\t"
+                     "subs %[count], #1\n\t"
+                     "add %[from], %[step]\n\t"
+                     "strh r4, [%[to]], #2\n\t"
+                     "bne 1b"
+                     : [to] "+r"(to), [from] "+r"(from), [count] "+r"(count)
+                     : [step] "r"(step)
+                     : "r4", "cc", "memory");
+    return to;
+}
+
+/* Widens channel c. */
+TCE_RARE static void tce_fill(const int8_t *const *rows, int32_t c, const tce_lines *lines,
+                              const tce_depthwise *layer) {
+    static const int8_t place[9] = {0, 1, 4, 2, 3, 6, 5, 7, 8}; /* of tap (i, j) of 3x3 */
     const tce_window *w = &layer->window;
-    int32_t acc = layer->bias[c], tap = 0;
-
-    for (int32_t i = 0; i < w->kernel_h; i++) {
+    const int32_t apart = w->dilation_w, zero = layer->in_zero_point;
+    const int8_t *k = layer->weights + w->kernel_h * w->kernel_w * c;
+    int16_t *weights = lines->weights, *to = lines->lines;
+    for (int32_t i = 0, tap = 0; i < w->kernel_h; i++) {
         for (int32_t j = 0; j < w->kernel_w; j++, tap++) {
-            const int32_t column = left + j * w->dilation_w;
-            const int inside = rows[i] && column >= 0 && column < w->in_w;
-            const int32_t x = inside ? rows[i][column * w->channels + c] : layer->in_zero_point;
-            acc += x * layer->weights[tce_is_nine(w) ? 9 * c + place[tap] : tap * w->channels + c];
+            *weights++ = k[tce_is_nine(w) ? place[tap] : tap];
         }
-    }
-    return tce_saturate(acc, layer->scale + c, layer);
-}
-
-/* Channel c of the row. */
-TCE_RARE static void tce_one_row(const int8_t *const *rows, int8_t *out, int32_t c, const tce_depthwise *layer) {
-    for (int32_t x = 0; x < layer->window.out_w; x++) {
-        const int32_t left = x * layer->window.stride_w - layer->window.pad_left;
-        out[x * layer->window.channels + c] = tce_one(rows, left, c, layer);
-    }
-}
-
-/* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */
-static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, const tce_depthwise *layer) {
-    const tce_window *w = &layer->window;
-    const size_t channels = (size_t)w->channels;
-    for (int32_t i = 0; i < w->kernel_h; i++) {
-        int32_t column = left;
-        for (int32_t j = 0; j < w->kernel_w; j++) {
-            if (rows[i] && column >= 0 && column < w->in_w) {
-                memcpy(patch, rows[i] + column * w->channels, channels);
-            } else {
-                memset(patch, layer->in_zero_point, channels);
+        weights = tce_repeat(weights, w->kernel_w & 1, 0);
+        for (int32_t first = -w->pad_left; first < apart - w->pad_left; first++) {
+            int32_t before = first < 0 ? (apart - 1 - first) / apart : 0; /* columns left of the map */
+            int32_t end = rows[i] && first < w->in_w ? (w->in_w - 1 - first) / apart + 1 : 0;
+            end = end > lines->plane ? lines->plane : end;
+            before = before > end ? end : before;
+            to = tce_repeat(to, before, zero);
+            if (end > before) {
+                const int8_t *from = rows[i] + (first + before * apart) * w->channels + c;
+                to = tce_pick(to, from, end - before, apart * w->channels);
             }
-            patch += channels;
-            column += w->dilation_w;
+            to = tce_repeat(to, lines->plane - end, zero);
         }
     }
 }
 
-/* The row of any window. */
-TCE_RARE static void tce_general(const int8_t *const *rows, int8_t *out, int8_t *scratch, const tce_depthwise *layer) {
+/* Sum over the window whose first tap is at x. */
+static int32_t tce_window_sum(const int16_t *x, const tce_lines *lines, int32_t acc) {
+    const int16_t *w = lines->weights;
+    int32_t height = lines->height;
+    __asm__ volatile("1:\n\t"
+                     "mov r4, %[x]\n\t"
+                     "mov r5, %[pairs]\n\t"
+                     "add %[x], %[x], %[line], lsl #1\n\t"
+                     "2:\n\t"
+                     "ldr r6, [r4], #4\n\t"
+                     "ldr r8, [%[w]], #4\n\t"
+                     "subs r5, #1\n\t"
+                     "smlad %[acc], r6, r8, %[acc]\n\t"
+                     "bne 2b\n\t"
+                     "subs %[height], #1\n\t"
+                     "bne 1b"
+                     : [x] "+r"(x), [w] "+r"(w), [height] "+r"(height), [acc] "+r"(acc)
+                     : [pairs] "r"(lines->pairs), [line] "r"(lines->line)
+                     : "r4", "r5", "r6", "r8", "cc", "memory");
+    return acc;
+}
+
+/* One channel of the row, any window, any shift; codes before clamp and table. */
+TCE_RARE static void tce_one_channel(const int8_t *const *rows, int8_t *out, int32_t c, void *scratch,
+                                     const tce_depthwise *layer) {
     const tce_window *w = &layer->window;
-    const int32_t fours = tce_is_nine(w) ? 0 : w->channels & ~3;
-    const int8_t *patch_rows[TCE_DEPTHWISE_TAPS];
-    int whole = 1; /* every row of the window lies in the map */
-    for (int32_t i = 0; i < w->kernel_h; i++) {
-        patch_rows[i] = scratch + i * w->kernel_w * w->channels;
-        whole &= rows[i] != NULL;
+    const tce_lines lines = tce_lay_out(scratch, w);
+    const tce_output saturated = {layer->output.zero_point, -128, 127, NULL};
+    tce_short constants;
+    const int is_short = tce_make_short(layer->scale[c], layer->output.zero_point, &constants);
+
+    tce_fill(rows, c, &lines, layer);
+    int32_t remainder = 0;
+    const int16_t *x = lines.lines;
+    for (int32_t n = w->out_w; n > 0; n--) {
+        const int32_t acc = tce_window_sum(x + remainder * lines.plane, &lines, layer->bias[c]);
+        out[c] =
+            (int8_t)(is_short ? tce_short_code(acc, &constants) : tce_plain_code(acc, layer->scale + c, &saturated));
+        out += w->channels;
+        remainder += w->stride_w;
+        while (remainder >= w->dilation_w) {
+            remainder -= w->dilation_w;
+            x++;
+        }
+    }
+}
+
+/* What every channel of a 3x3 row shares. Returns 0 where tce_nine does not know the window. */
+static int tce_prepare(const int8_t *const *rows, const int8_t *out, tce_job *job, const tce_depthwise *layer) {
+    const tce_window *w = &layer->window;
+    const int32_t last = (w->out_w - 1) * w->stride_w - w->pad_left + 2; /* last column of the last window */
+    const int8_t *any = !tce_is_nine(w) ? NULL : rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2];
+    if (!any || (w->stride_w | 3) != 3 || w->stride_w == 3 || w->dilation_w != 1 || (w->pad_left | 1) != 1 ||
+        last > w->in_w) {
+        return 0;
     }
 
-    for (int32_t x = 0; x < w->out_w && fours > 0; x++) {
-        const int32_t left = x * w->stride_w - w->pad_left;
-        tce_taps taps = {rows, left * w->channels, w->dilation_w * w->channels};
-        if (!whole || left < 0 || left + (w->kernel_w - 1) * w->dilation_w >= w->in_w) {
-            tce_gather(rows, scratch, left, layer);
-            taps = (tce_taps){patch_rows, 0, w->channels};
-        }
-        for (int32_t c = 0; c < fours; c += 4) {
-            tce_four(&taps, out + x * w->channels + c, c, layer);
-        }
+    const int8_t *nearest[3];
+    uint32_t keep[3];
+    for (int32_t i = 0; i < 3; i++) {
+        nearest[i] = rows[i] ? rows[i] : any;
+        keep[i] = rows[i] ? 0xFFFFU : 0;
     }
-    for (int32_t c = fours; c < w->channels; c++) {
-        tce_one_row(rows, out, c, layer);
+    const int32_t channels = w->channels, right = last == w->in_w, inner = w->out_w - right;
+    const int32_t columns = w->pad_left ? 1 : 2; /* seen before an output is finished, stride 1 */
+    job->first = nearest[0];
+    job->second = (int32_t)(nearest[1] - nearest[0]);
+    job->third = (int32_t)(nearest[2] - nearest[0]);
+    job->step = channels;
+    job->zero_point = 2 * layer->output.zero_point + 1;
+    job->outside = ((uint32_t)layer->in_zero_point & 0xFFFFU) * 0x10001U;
+    job->left = w->pad_left;
+    job->right = right;
+    job->keep01 = keep[0] | (keep[1] << 16);
+    job->keep2 = keep[2] * 0x10001U;
+    job->zeros01 = job->outside & ~job->keep01;
+    job->zeros2 = job->outside & ~job->keep2;
+    job->missing = (job->keep01 & job->keep2) != 0xFFFFFFFFU;
+    job->loop = layer->output.zero_point != -128 || layer->output.low != -128;
+    if (w->stride_w == 1) {
+        job->out = (intptr_t)out - (intptr_t)nearest[0] - columns * channels;
+        job->enter = (3 - inner % 3) % 3;
+        job->span = (columns + inner) * channels;
+    } else {
+        job->enter = inner & 1;
+        job->out = (intptr_t)out - (job->enter ? channels : 0);
+        job->span = (columns - 1 + 2 * inner) * channels;
+        job->loop += 2;
     }
+    job->span = inner > 0 ? job->span : 0;
+    return 1;
 }
 
 void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
-    const tce_window *w = &layer->window;
-    const int32_t channels = w->channels;
-    const int32_t last = (w->out_w - 1) * w->stride_w - w->pad_left + 2; /* last column of the last window */
-    const int8_t *any = !tce_is_nine(w) ? NULL : rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2];
-    if (!any || w->stride_w > 2 || w->dilation_w != 1 || w->pad_left > 1 || w->pad_left < 0 || last > w->in_w) {
-        tce_general(rows, out, scratch, layer);
-        tce_finish_codes(out, w->out_w * channels, &layer->output);
-        return;
-    }
+    const int32_t channels = layer->window.channels, taps = layer->window.kernel_h * layer->window.kernel_w;
+    tce_job job;
+    job.first = NULL;
+    job.out = 0;
+    const int known = tce_prepare(rows, out, &job, layer);
+    const int8_t *first = job.first;
+    const intptr_t start = job.out;
 
-    const uint32_t zero = (uint32_t)layer->in_zero_point & 0xFFFFU;
-    const int8_t *nearest[3] = {rows[0] ? rows[0] : any, rows[1] ? rows[1] : any, rows[2] ? rows[2] : any};
-    const int relu = layer->output.low >= layer->output.zero_point && layer->output.low == -128;
-    const int32_t right = last == w->in_w, columns = w->pad_left ? 1 : 2; /* seen before an output is finished */
-    const int32_t inner = w->out_w - right;
-    tce_job job = {
-        .first = nearest[0],
-        .second = (int32_t)(nearest[1] - nearest[0]),
-        .third = (int32_t)(nearest[2] - nearest[0]),
-        .step = channels,
-        .out = w->stride_w == 1 ? (intptr_t)out - (intptr_t)nearest[0] - columns * channels : (intptr_t)out,
-        .zero_point = 2 * layer->output.zero_point + 1,
-        .outside = zero | (zero << 16),
-        .left = w->pad_left,
-        .right = right,
-        .odd_span = (w->stride_w == 1 ? columns + inner % 3 : columns - 1 + 2 * (inner & 1)) * channels,
-        .span = (w->stride_w == 1 ? columns + inner : columns - 1 + 2 * inner) * channels,
-        .missing = !rows[0] || !rows[1] || !rows[2],
-        .zeros01 = (rows[0] ? 0 : zero) | (rows[1] ? 0 : zero << 16),
-        .zeros2 = rows[2] ? 0 : zero,
-        .keep01 = (rows[0] ? 0xFFFFU : 0) | (rows[1] ? 0xFFFF0000U : 0),
-        .keep2 = rows[2] ? 0xFFFFFFFFU : 0,
-        .loop = 2 * (w->stride_w - 1) + !relu,
-    };
-    for (int32_t c = 0; c < channels;) {
-        job.first = nearest[0] + c;
-        job.out = w->stride_w == 1 ? job.out : (intptr_t)out + c;
-        job.weights = layer->weights + 9 * c;
-        job.bias = layer->bias + c;
-        job.scale = layer->scale + c;
-        job.channels = channels - c;
-        c = channels - tce_nine(&job);
+    for (int32_t c = 0; c < channels; c++) {
+        if (known) {
+            job.first = first + c;
+            job.out = layer->window.stride_w == 1 ? start : start + c;
+            job.weights = layer->weights + taps * c;
+            job.bias = layer->bias + c;
+            job.scale = layer->scale + c;
+            job.channels = channels - c;
+            c = channels - tce_nine(&job);
+        }
         if (c < channels) {
-            tce_one_row(rows, out, c, layer);
-            c++;
+            tce_one_channel(rows, out, c, scratch, layer);
         }
     }
-    tce_finish_codes(out, w->out_w * channels, &layer->output);
+    tce_finish_codes(out, layer->window.out_w * channels, &layer->output);
 }

@@ -37,6 +37,14 @@ static inline int tce_make_short(tce_scale scale, int32_t zero_point, tce_short 
     return 1;
 }
 
+/* The code of a sum, |acc| < 2^30, by the short form. */
+static inline int32_t tce_short_code(int32_t acc, const tce_short *constants) {
+    int32_t code = constants->rounding + (acc >> 31);
+    __asm__("smmlar %0, %1, %2, %0" : "+r"(code) : "r"(2 * acc), "r"(constants->multiplier));
+    __asm__("ssat %0, #8, %1" : "=r"(code) : "r"(code >> constants->shift));
+    return code;
+}
+
 /* A code by the plain rule. */
 TCE_RARE static int8_t tce_plain_code(int32_t acc, const tce_scale *scale, const tce_output *output) {
     return tce_store(tce_requant(acc, *scale), *output);
