@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from benchmarks.bare_function import has_compiler
 from tests.engine.kernel_bench import kernels
 from tests.engine.made_layers import ANY, OUTPUTS, SHORT, Call, Maker, Window
 
@@ -18,9 +19,9 @@ DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 Draw = Callable[[Maker], Call]
 
 
-def check(call: Call, core: str, what: object) -> None:
+def check(call: Call, core: str, what: object, compiler: str = "zig", optimise: str = "-O3") -> None:
     expected, _ = call.run(kernels("cortex-m4", "portable"), "portable")
-    got, _ = call.run(kernels(core, "dsp"), "dsp")
+    got, _ = call.run(kernels(core, "dsp", compiler, optimise), "dsp")
     wrong = np.flatnonzero(got != expected)
     assert wrong.size == 0, f"{call.function} {what}: {wrong.size} of {got.size} differ, first at {wrong[0]}"
 
@@ -130,3 +131,16 @@ def test_weights_may_lie_at_any_address() -> None:
     check(maker.conv1x1(5, 23, 6), "cortex-m4", "1x1")
     check(maker.dense(1, 70, 5), "cortex-m4", "dense")
     check(maker.depthwise(Window(7, 6)), "cortex-m4", "depthwise")
+
+
+@pytest.mark.parametrize(("compiler", "optimise"), [("gcc", "-O2"), ("zig", "-O1")])
+def test_other_compilers_and_options_give_the_same_bytes(compiler: str, optimise: str) -> None:
+    if not has_compiler(compiler):
+        pytest.skip(f"no {compiler}")
+    for i, (name, output) in enumerate(OUTPUTS.items()):
+        m = Maker(np.random.default_rng([18, i]), output)
+        calls = (m.conv1x1(7, 23, 7), m.conv(Window(8, 3), 5), m.depthwise(Window(9, 6)), m.depthwise(Window(9, 5, 5, 5)),
+                 m.depthwise(Window(8, 5, stride_w=2, pad_left=0)), m.dense(2, 39, 5), m.add_table(21), m.table(21),
+                 m.mul_channels(5, 7), m.mean_add(19, 6), m.mean(1, 19, 1, 1, 6))  # fmt: skip
+        for call in calls:
+            check(call, "cortex-m4", (compiler, optimise, name), compiler, optimise)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-PIXEL_BYTES = 2560  # TCE_PIXEL_BYTES of dsp/tce_conv1x1_s8.c
+PIXEL_BYTES = 2304  # TCE_PIXEL_BYTES of dsp/tce_conv1x1_s8.c
 
 
 def product(weights: np.ndarray) -> np.ndarray:
@@ -57,15 +57,18 @@ def _quads(k: int) -> int:
 
 
 def conv1x1_scratch(struct: Mapping[str, Any]) -> int:
-    """Bytes: a chunk of widened pixels and the widened weights of two channels."""
+    """Bytes: a chunk of widened pixels and the widened weights of two channels.
+
+    struct may also hold `pixels`, the most that one call is given.
+    """
     quads = _quads(struct["k"])
-    return 8 * quads * _pixels(struct["k"]) + 16 * quads
+    return 8 * quads * min(_pixels(struct["k"]), struct.get("pixels", PIXEL_BYTES)) + 16 * quads
 
 
 def conv_scratch(struct: Mapping[str, Any]) -> int:
     """Bytes: the gathered taps of a chunk of pixels before what the product needs."""
-    k = struct["product"]["k"]
-    return -(-_pixels(k) * k // 16) * 16 + conv1x1_scratch(struct["product"])
+    k, out_w = struct["product"]["k"], struct["window"]["out_w"]
+    return -(-_pixels(k) * k // 16) * 16 + conv1x1_scratch({"k": k, "pixels": out_w})
 
 
 def depthwise_scratch(struct: Mapping[str, Any]) -> int:

@@ -12,26 +12,26 @@ typedef struct {
 
 /* Stack: 36 bytes. */
 TCE_NAKED static void tce_sums(const tce_job *job __attribute__((unused))) {
-    __asm__ volatile(".syntax unified\n"
-                     "push {r4-r11, lr}\n"
-                     "ldmia.w r0, {r1-r9}\n"
-                     "1:\n"
-                     ".rept 4\n"
-                     "ldrsb r10, [r1], #1\n"
-                     "ldrsb r11, [r2], #1\n"
-                     "ldr r10, [r5, r10, lsl #2]\n"
-                     "ldr r11, [r6, r11, lsl #2]\n"
-                     "add r10, r11\n"
-                     "add r12, r8, r10, asr #31\n"
-                     "lsl r10, r10, #1\n"
-                     "smmlar r10, r10, r7, r12\n"
-                     "asr r10, r10, r9\n"
-                     "ssat r10, #8, r10\n"
-                     "strb r10, [r3], #1\n"
-                     ".endr\n"
-                     "subs r4, #1\n"
-                     "bne 1b\n"
-                     "pop {r4-r11, pc}\n");
+    __asm__ volatile(TCE_STACK(tce_sums, 36) ".syntax unified\n"
+                                             "push {r4-r11, lr}\n"
+                                             "ldmia.w r0, {r1-r9}\n"
+                                             "1:\n"
+                                             ".rept 4\n"
+                                             "ldrsb r10, [r1], #1\n"
+                                             "ldrsb r11, [r2], #1\n"
+                                             "ldr r10, [r5, r10, lsl #2]\n"
+                                             "ldr r11, [r6, r11, lsl #2]\n"
+                                             "add r10, r11\n"
+                                             "add r12, r8, r10, asr #31\n"
+                                             "lsl r10, r10, #1\n"
+                                             "smmlar r10, r10, r7, r12\n"
+                                             "asr r10, r10, r9\n"
+                                             "ssat r10, #8, r10\n"
+                                             "strb r10, [r3], #1\n"
+                                             ".endr\n"
+                                             "subs r4, #1\n"
+                                             "bne 1b\n"
+                                             "pop {r4-r11, pc}\n");
 }
 
 void tce_add_table_s8(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, const tce_add_table *layer) {

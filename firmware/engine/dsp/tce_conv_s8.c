@@ -2,7 +2,7 @@
  * weights are widened as rarely as there. Scratch: the gathered taps, rounded up to 16 bytes, then that kernel's. */
 #include "tce_dsp.h"
 
-#define TCE_PIXEL_BYTES 2560 /* of dsp/tce_conv1x1_s8.c */
+#define TCE_PIXEL_BYTES 2304 /* of dsp/tce_conv1x1_s8.c */
 
 /* Short runs at any address: a call of memcpy would cost more than the copy. Returns the end. */
 static inline int8_t *tce_copy(int8_t *to, const int8_t *from, int32_t count) {

@@ -40,7 +40,7 @@ typedef struct {
 /* Adds U and V of some quads to the sums of every pair. r2: 256 V + U, r3: U. Stack: 56 bytes. */
 TCE_NAKED static void tce_dots(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
-        ".syntax unified\n"
+        TCE_STACK(tce_dots, 56) ".syntax unified\n"
         "push {r4-r11, lr}\n"
         "ldmia.w r0, {r1-r7}\n"
         "push {r1-r5}\n"

@@ -185,7 +185,7 @@ typedef struct {
  * Stack: 144 bytes. Frame: the job (84), multiplier (84), end of the row (88), output of stride 2 (92). */
 TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
-        ".syntax unified\n"
+        TCE_STACK(tce_nine, 144) ".syntax unified\n"
         "push {r4-r11, lr}\n"
         "sub sp, #108\n"
         "ldmia.w r0!, {r1-r11}\n"

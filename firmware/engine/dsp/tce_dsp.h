@@ -17,8 +17,18 @@
 /* Rare paths: compiled small, out of the way. */
 #define TCE_RARE __attribute__((noinline, cold, unused))
 
-/* Assembly that keeps its own registers and stack frame. */
+/* Assembly that keeps its own registers and stack frame. TCE_STACK, its first line, adds the frame to the section where
+ * clang lists what functions take of the stack; the compiler itself cannot see it. */
 #define TCE_NAKED __attribute__((naked, noinline))
+#if defined(__clang__)
+#define TCE_STACK(function, bytes)                                                                                     \
+    ".pushsection .stack_sizes, \"o\", %progbits, " #function "\n"                                                     \
+    ".long " #function "\n"                                                                                            \
+    ".uleb128 " #bytes "\n"                                                                                            \
+    ".popsection\n"
+#else
+#define TCE_STACK(function, bytes)
+#endif
 
 /* One output channel's constants of the short requantisation. */
 typedef struct {
