@@ -7,7 +7,8 @@
  *   END samples=<n> stack=<bytes>
  *   ERROR <what> <code>                                          instead of the rest
  *
- * It keeps no static data beside the arena, so that the image's static RAM is the model's. */
+ * It keeps no static data beside the arena, so that the image's static RAM is the model's. A model that takes its input
+ * row by row gets it so, by way of one row behind its arena: the whole input is never in memory. */
 #include "tce_model_io.h"
 #include "tce_port.h"
 #include "tce_semihost.h"
@@ -17,15 +18,15 @@ static const char inputs_name[] = "inputs.bin";
 static const char console_name[] = ":tt";
 
 /* In a section of its own: the linker script places it in the region that was chosen for it. */
-static uint8_t arena[TCE_MODEL_ARENA_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
+static uint8_t arena[TCE_RUNNER_STATIC_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
 
-static intptr_t open_file(const char *name, uintptr_t mode, uintptr_t length) {
+static intptr_t tce_runner_open(const char *name, uintptr_t mode, uintptr_t length) {
     const uintptr_t arguments[3] = {(uintptr_t)name, mode, length};
     return tce_semihost_call(TCE_SYS_OPEN, arguments);
 }
 
 /* `count` bytes of the file; the bytes that came. */
-static uint32_t read_bytes(intptr_t file, int8_t *to, uint32_t count) {
+static uint32_t tce_runner_read(intptr_t file, int8_t *to, uint32_t count) {
     uint32_t done = 0;
     while (done < count) {
         const uintptr_t arguments[3] = {(uintptr_t)file, (uintptr_t)to + done, count - done};
@@ -38,7 +39,7 @@ static uint32_t read_bytes(intptr_t file, int8_t *to, uint32_t count) {
     return done;
 }
 
-static int fail(tce_text *text, const char *what, int32_t code) {
+static int tce_runner_fail(tce_text *text, const char *what, int32_t code) {
     tce_text_string(text, "ERROR ");
     tce_text_string(text, what);
     tce_text_string(text, " ");
@@ -47,46 +48,58 @@ static int fail(tce_text *text, const char *what, int32_t code) {
     return 1;
 }
 
-/* Every input of one sample: 1 when they came, 0 at the end of the file, -1 for a sample cut short. */
-static int read_sample(intptr_t file) {
-    int came = 0;
+/* One sample: 1 when it ran, 0 at the end of the file, -1 for a sample cut short. */
+#if TCE_RUNNER_PUSHED
+static int tce_runner_sample(intptr_t file) {
+    int8_t *row = (int8_t *)arena + TCE_RUNNER_ROW_AT; /* [TCE_MODEL_INPUT_ROW_BYTES] */
+    for (int32_t y = 0; y < TCE_MODEL_INPUT_ROWS; ++y) {
+        const uint32_t got = tce_runner_read(file, row, TCE_MODEL_INPUT_ROW_BYTES);
+        if (got < (uint32_t)TCE_MODEL_INPUT_ROW_BYTES) {
+            return y == 0 && got == 0U ? 0 : -1;
+        }
+        if (y == 0) {
+            tce_model_start(arena);
+        }
+        tce_model_push(arena, row);
+    }
+    return 1;
+}
+#else
+static int tce_runner_sample(intptr_t file) {
     for (int32_t i = 0; i < TCE_RUNNER_INPUTS; ++i) {
         const uint32_t wanted = tce_runner_input_bytes[i];
-        const uint32_t got = read_bytes(file, tce_runner_input(arena, i), wanted);
-        if (got == 0U && i == 0) {
-            return 0;
-        }
-        came = got == wanted ? 1 : -1;
-        if (came < 0) {
-            break;
+        const uint32_t got = tce_runner_read(file, tce_runner_input(arena, i), wanted);
+        if (got < wanted) {
+            return i == 0 && got == 0U ? 0 : -1;
         }
     }
-    return came;
+    tce_model_run(arena);
+    return 1;
 }
+#endif
 
 int tce_app_main(void) {
-    tce_port port = {.console = open_file(console_name, TCE_OPEN_WRITE, sizeof console_name - 1U), .audio = -1};
+    tce_port port = {.console = tce_runner_open(console_name, TCE_OPEN_WRITE, sizeof console_name - 1U), .audio = -1};
     if (port.console < 0) {
         return 1;
     }
     tce_text text;
     tce_text_init(&text, &port);
-    const intptr_t file = open_file(inputs_name, TCE_OPEN_READ_BINARY, sizeof inputs_name - 1U);
+    const intptr_t file = tce_runner_open(inputs_name, TCE_OPEN_READ_BINARY, sizeof inputs_name - 1U);
     if (file < 0) {
-        return fail(&text, "inputs", (int32_t)file);
+        return tce_runner_fail(&text, "inputs", (int32_t)file);
     }
     tce_text_string(&text, "MODEL " TCE_RUNNER_BOARD " " TCE_RUNNER_ID);
     tce_text_line(&text);
     int32_t samples = 0;
     for (;; ++samples) {
-        const int came = read_sample(file);
-        if (came == 0) {
+        const int ran = tce_runner_sample(file);
+        if (ran == 0) {
             break;
         }
-        if (came < 0) {
-            return fail(&text, "sample", samples);
+        if (ran < 0) {
+            return tce_runner_fail(&text, "sample", samples);
         }
-        tce_model_run(arena);
         tce_text_string(&text, "Y ");
         tce_text_decimal(&text, samples);
         tce_text_string(&text, " ");

@@ -57,10 +57,13 @@ def show_compiled(facts: dict[str, Any], regions: dict[str, int]) -> None:
         f"{facts['layers']} layers, {facts['macs']:,} MACs, kernels {facts['isa']}, schedule {facts['schedule']}{why}"
     )
     where = facts["regions"]
+    pushed = facts["push_arena_bytes"] is not None
     rows = [
-        ["RAM (static)", facts["ram_bytes"], where["arena"]],
+        ["RAM, input pushed row by row" if pushed else "RAM (static)", facts["ram_bytes"], where["arena"]],
         ["constants", facts["const_bytes"], where["constants"]],
     ]
+    if pushed:
+        rows.insert(1, ["RAM, the whole input kept", facts["arena_bytes"], where["arena"]])
     if facts["code_bytes"] is not None:
         rows.append(["code", facts["code_bytes"], where["code"]])
     shown = [[what, f"{size:,}", name, f"{size / regions[name]:.1%}"] for what, size, name in rows]

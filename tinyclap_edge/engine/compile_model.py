@@ -19,9 +19,9 @@ from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.engine.library_folder import replacing_library, write_record
 from tinyclap_edge.engine.model_file import Model
-from tinyclap_edge.engine.model_project import NAME, ROOTS, compile_object, model_sections
+from tinyclap_edge.engine.model_project import NAME, ROOTS, Form, compile_object, form_of, model_sections, model_stack
 from tinyclap_edge.engine.objects import read_object
-from tinyclap_edge.engine.sizes import Placement, Sizes, place, planned_sizes
+from tinyclap_edge.engine.sizes import Placement, Sizes, aligned, place, planned_sizes
 from tinyclap_edge.errors import ToolMissing, UsageError
 
 
@@ -32,6 +32,7 @@ class Compiled:
     model: Model
     board: Board
     library: CLibrary
+    form: Form
     placement: Placement
     sizes: Sizes | None
     stack_bytes: int | None
@@ -53,7 +54,8 @@ class Compiled:
             "macs": graph.macs(),
             "live_macs": library.macs,
             "arena_bytes": library.arena_bytes,
-            "ram_bytes": sizes.ram_bytes if sizes else library.arena_bytes,
+            "push_arena_bytes": library.push_arena_bytes or None,
+            "ram_bytes": sizes.ram_bytes if sizes else aligned(self.form.static_bytes),
             "const_bytes": sizes.const_bytes if sizes else library.const_bytes,
             "code_bytes": sizes.code_bytes if sizes else None,
             "stack_bytes": self.stack_bytes,
@@ -75,9 +77,10 @@ def compile_model(model: Model, board: Board, out: Path, schedule: str, name: st
     """
     with replacing_library(out) as folder:
         library = generate_library(model, folder / "lib", name, kernel_isa(board), schedule)
-        placement = place(board, library.arena_bytes, library.const_bytes, str(schedule_facts(library)["schedule"]))
+        form = form_of(library)
+        placement = place(board, form.static_bytes, library.const_bytes, library.schedule)
         sizes, stack, why = measure(model, board, library, placement, schedule)
-        done = Compiled(model, board, library, placement, sizes, stack, why)
+        done = Compiled(model, board, library, form, placement, sizes, stack, why)
         for path in sorted((folder / "lib").iterdir()):
             path.rename(folder / path.name)
         (folder / "lib").rmdir()
@@ -98,8 +101,9 @@ def measure(
         if library.name != NAME:  # the runner knows the library by one name
             same = generate_library(model, Path(work) / "lib", NAME, kernel_isa(board), schedule)
         objects = read_object(compile_object(board, same, model.id, Path(work), tool))
-    sizes = planned_sizes(placement, library.arena_bytes, objects.kept(ROOTS), model_sections(objects, model.graph))
-    return sizes, objects.stack_bytes(f"tce_{NAME}_run"), ""
+        form = form_of(same)
+        sizes = planned_sizes(placement, form.static_bytes, objects.kept(ROOTS), model_sections(objects, same))
+        return sizes, model_stack(objects, form), ""
 
 
 def generate_library(model: Model, folder: Path, name: str, isa: str, schedule: str) -> CLibrary:

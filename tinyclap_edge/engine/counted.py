@@ -13,7 +13,7 @@ from tinyclap_edge.device.elf_image import ElfImage
 from tinyclap_edge.device.emulator.attribution import APPLICATION, FIRST_LAYER, INHERIT, START, PhaseMap
 from tinyclap_edge.engine.model_project import NAME
 
-_RUNNER = re.compile(rf"(tce_app_|tce_port_|tce_text_|tce_semihost_|tce_{NAME}_(in|out)put(_\d+)?$).*|read_bytes|fail")
+_RUNNER = re.compile(rf"(tce_app_|tce_port_|tce_text_|tce_semihost_|tce_runner_|tce_{NAME}_(in|out)put(_\d+)?$).*")
 _START = re.compile(r"tce_(reset|start|fault|trap)")
 
 

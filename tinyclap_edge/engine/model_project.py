@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyclap_export.codegen import CLibrary
-from tinyclap_export.graph import Graph
+from tinyclap_export.host import header_macros
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.build import BuildFailed
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.toolchain import Toolchain, find_toolchain
-from tinyclap_edge.engine.objects import RelocatableObject, read_object
+from tinyclap_edge.engine.objects import ObjectSection, RelocatableObject, read_object
 from tinyclap_edge.engine.sizes import Placement, Sizes, aligned, does_not_fit, linked_sizes, place, planned_sizes
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.resources import firmware_dir
@@ -28,6 +28,38 @@ ROOTS = ("tce_reset", "tce_vector_table")
 OPTIMISE = "-O3"
 BUILD_TIMEOUT_S = 900
 _OVERFLOW = re.compile(r"region [`'](\w+)'(?::)? overflowed by (\d+) bytes")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a caller that saves RAM uses a library: pushed row by row where it can be, else over its whole input.
+
+    row_at: where the runner keeps a row, behind the arena. static_bytes: arena and row together.
+    """
+
+    pushed: bool
+    row_at: int
+    static_bytes: int
+    roots: tuple[str, ...]  # the functions that are called, outputs left out
+
+
+def form_of(library: CLibrary) -> Form:
+    """The form of a library of name NAME or any other."""
+    prefix = f"tce_{library.name}"
+    if not library.push_arena_bytes:
+        roots = (f"{prefix}_run", *(f"{prefix}_{stem}" for stem in _stems(library, "INPUT")))
+        return Form(False, 0, library.arena_bytes, roots)
+    macros = header_macros((library.include_dir / f"{prefix}.h").read_text(encoding="ascii"))
+    row_at = aligned(library.push_arena_bytes)
+    row_bytes = int(macros[f"{prefix.upper()}_INPUT_ROW_BYTES"])
+    return Form(True, row_at, row_at + row_bytes, (f"{prefix}_start", f"{prefix}_push"))
+
+
+def _stems(library: CLibrary, word: str) -> list[str]:
+    """input, input_1 ... as the header has them."""
+    text = (library.include_dir / f"tce_{library.name}.h").read_text(encoding="ascii")
+    count = len(re.findall(rf"^#define TCE_{library.name.upper()}_{word}(?:_\d+)?_BYTES ", text, re.MULTILINE))
+    return [word.lower() if i == 0 else f"{word.lower()}_{i}" for i in range(count)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +99,6 @@ def compile_object(board: Board, library: CLibrary, model_id: str, work: Path, t
 
 def build_image(
     board: Board,
-    graph: Graph,
     library: CLibrary,
     model_id: str,
     work: Path,
@@ -79,12 +110,13 @@ def build_image(
     DoesNotFit (5) names region and bytes, as far as they are known before compiling; ToolMissing (3) without a
     compiler; BuildFailed (1) with its words.
     """
-    placement = place(board, library.arena_bytes, library.const_bytes, schedule)
+    form = form_of(library)
+    placement = place(board, form.static_bytes, library.const_bytes, schedule)
     tool = find_toolchain(board, toolchain)
     work.mkdir(parents=True, exist_ok=True)
     objects = read_object(compile_object(board, library, model_id, work, tool))
-    planned = planned_sizes(placement, library.arena_bytes, objects.kept(ROOTS), model_sections(objects, graph))
-    _check_flash(board, placement, planned, library)
+    planned = planned_sizes(placement, form.static_bytes, objects.kept(ROOTS), model_sections(objects, library))
+    _check_flash(board, placement, planned, form)
     script = work / "model.ld"
     script.write_text(linker_script(placement), encoding="ascii")
     elf = work / "model.elf"
@@ -93,25 +125,28 @@ def build_image(
     image = read_elf(elf)
     return ModelImage(
         elf, board, library, placement, planned, linked_sizes(image, board, planned),
-        objects.stack_bytes(f"tce_{NAME}_run"), tool.name,
+        model_stack(objects, form), tool.name,
     )  # fmt: skip
 
 
-def model_sections(objects: RelocatableObject, graph: Graph) -> list:
+def model_sections(objects: RelocatableObject, library: CLibrary) -> list[ObjectSection]:
     """The sections that belong to the library: what its public functions reach."""
-    roots = [f"tce_{NAME}_run"]
-    for word, names in (("input", graph.inputs), ("output", graph.outputs)):
-        roots += [f"tce_{NAME}_{word}" + ("" if i == 0 else f"_{i}") for i in range(len(names))]
-    return objects.kept(roots)
+    outputs = (f"tce_{library.name}_{stem}" for stem in _stems(library, "OUTPUT"))
+    return objects.kept((*form_of(library).roots, *outputs))
 
 
-def _check_flash(board: Board, placement: Placement, planned: Sizes, library: CLibrary) -> None:
+def model_stack(objects: RelocatableObject, form: Form) -> int | None:
+    """The deepest chain of calls below what a caller calls; None where the compiler wrote no stack sizes."""
+    depths = [objects.stack_bytes(root) for root in form.roots]
+    return None if None in depths else max(depth for depth in depths if depth is not None)
+
+
+def _check_flash(board: Board, placement: Placement, planned: Sizes, form: Form) -> None:
     for region in {placement.code, placement.constants}:
         need = planned.flash.get(region.name, 0)
         if need > region.size_bytes:
-            raise does_not_fit(
-                board, "the model's code and constants need", need, region, aligned(library.arena_bytes), need
-            )
+            what = "the model's code and constants need"
+            raise does_not_fit(board, what, need, region, aligned(form.static_bytes), need)
 
 
 def _run(command: list[str], board: Board) -> None:
@@ -134,20 +169,22 @@ def _run(command: list[str], board: Board) -> None:
 
 def io_header(library: CLibrary, board: Board, model_id: str) -> str:
     """tce_model_io.h: the library's inputs and outputs by number, for the runner."""
-    macros = (library.include_dir / f"tce_{NAME}.h").read_text(encoding="ascii")
+    form = form_of(library)
     lines = ["/* Generated by tinyclap-edge: inputs and outputs of the model by number. */",
              "#ifndef TCE_MODEL_IO_H", "#define TCE_MODEL_IO_H", "", f'#include "tce_{NAME}.h"', "",
-             f'#define TCE_RUNNER_BOARD "{board.name}"', f'#define TCE_RUNNER_ID "{model_id}"']  # fmt: skip
-    for word, pointer, arena in (("INPUT", "int8_t *", "uint8_t *"), ("OUTPUT", "const int8_t *", "const uint8_t *")):
-        count = len(re.findall(rf"^#define TCE_{NAME.upper()}_{word}(?:_\d+)?_BYTES ", macros, re.MULTILINE))
-        stems = [word if i == 0 else f"{word}_{i}" for i in range(count)]
-        sizes = ", ".join(f"TCE_{NAME.upper()}_{stem}_BYTES" for stem in stems)
-        lines += [f"#define TCE_RUNNER_{word}S {count}", "",
+             f'#define TCE_RUNNER_BOARD "{board.name}"', f'#define TCE_RUNNER_ID "{model_id}"',
+             f"#define TCE_RUNNER_PUSHED {int(form.pushed)} /* the input goes in row by row */",
+             f"#define TCE_RUNNER_ROW_AT {form.row_at}", f"#define TCE_RUNNER_STATIC_BYTES {form.static_bytes}"]  # fmt: skip
+    ends = [("OUTPUT", "const int8_t *", "const uint8_t *")]
+    for word, pointer, arena in ends if form.pushed else [("INPUT", "int8_t *", "uint8_t *"), *ends]:
+        stems = _stems(library, word)
+        sizes = ", ".join(f"TCE_{NAME.upper()}_{stem.upper()}_BYTES" for stem in stems)
+        lines += [f"#define TCE_RUNNER_{word}S {len(stems)}", "",
                   f"static const uint32_t tce_runner_{word.lower()}_bytes[TCE_RUNNER_{word}S] = {{{sizes}}};", "",
                   f"static inline {pointer}tce_runner_{word.lower()}({arena}arena, int32_t index) {{",
                   "    switch (index) {"]  # fmt: skip
         for i, stem in reversed(list(enumerate(stems))):
-            lines += [f"    case {i}:" if i else "    default:", f"        return tce_{NAME}_{stem.lower()}(arena);"]
+            lines += [f"    case {i}:" if i else "    default:", f"        return tce_{NAME}_{stem}(arena);"]
         lines += ["    }", "}", ""]
     return "\n".join([*lines, "#endif", ""])
 

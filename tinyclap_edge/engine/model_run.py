@@ -15,8 +15,8 @@ from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.engine.compile_model import generate_library, measure, pass_facts, schedule_facts
 from tinyclap_edge.engine.emulate import DEFAULT_TIMEOUT_S, Emulated, choose_engine, emulate
 from tinyclap_edge.engine.model_file import Model
-from tinyclap_edge.engine.model_project import NAME, ModelImage, build_image
-from tinyclap_edge.engine.sizes import Placement, Sizes, place
+from tinyclap_edge.engine.model_project import NAME, ModelImage, build_image, form_of
+from tinyclap_edge.engine.sizes import Placement, Sizes, aligned, place
 from tinyclap_edge.errors import UsageError
 
 TARGETS = ("host", "emulator")
@@ -64,14 +64,16 @@ def run_model(
             "live_macs": library.macs,
             "layers": len(library.layers),
             "arena_bytes": library.arena_bytes,
+            "push_arena_bytes": library.push_arena_bytes or None,
         }
         if chosen is None:
-            placement = place(board, library.arena_bytes, library.const_bytes, facts["schedule"])
+            static_bytes = form_of(library).static_bytes
+            placement = place(board, static_bytes, library.const_bytes, facts["schedule"])
             planned, stack, _ = measure(model, board, library, placement, schedule)
             outputs = run_host(model, Path(work) / "host", rows, schedule)
-            sized = _host_facts(placement, planned, stack, library.const_bytes, library.arena_bytes)
+            sized = _host_facts(placement, planned, stack, library.const_bytes, static_bytes)
             return ModelRun(outputs, {**common, "engine": "host", "instructions": None, **sized})
-        image = build_image(board, model.graph, library, model.id, Path(work) / "image", toolchain, facts["schedule"])
+        image = build_image(board, library, model.id, Path(work) / "image", toolchain, facts["schedule"])
         done = emulate(board, image.elf, rows.view(np.uint8), chosen, timeout_s)
         return ModelRun(done.outputs.view(np.int8), {**common, **_image_facts(image, done, model.graph.macs())})
 
@@ -91,12 +93,12 @@ def run_host(model: Model, folder: Path, rows: np.ndarray, schedule: str) -> np.
 
 
 def _host_facts(
-    placement: Placement, planned: Sizes | None, stack: int | None, const_bytes: int, arena_bytes: int
+    placement: Placement, planned: Sizes | None, stack: int | None, const_bytes: int, static_bytes: int
 ) -> dict[str, Any]:
     """Sizes for the board as far as they are known without building its image."""
     return {
-        "ram_bytes": planned.ram_bytes if planned else -(-arena_bytes // 16) * 16,
-        "ram": planned.ram if planned else {placement.arena.name: -(-arena_bytes // 16) * 16},
+        "ram_bytes": planned.ram_bytes if planned else aligned(static_bytes),
+        "ram": planned.ram if planned else {placement.arena.name: aligned(static_bytes)},
         "stack_bytes": stack,
         "code_bytes": planned.code_bytes if planned else None,
         "const_bytes": planned.const_bytes if planned else const_bytes,
