@@ -87,8 +87,8 @@ def m55_image(optimise: str = "-O3") -> Image:
         command += [str(path) for path in (Path(__file__).with_suffix(".c"), *files)]
         command += ["-lcompiler_rt"]
         subprocess.run([*command, "-o", str(folder / "image.elf")], check=True, capture_output=True, text=True)
-        with (folder / "image.elf").open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".symtab")
+        with (folder / "image.elf").open("rb") as linked:
+            table = ELFFile(linked).get_section_by_name(".symtab")
             assert isinstance(table, SymbolTableSection)
             symbols = {s.name: s["st_value"] for s in table.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"}
         return Image((folder / "image.elf").read_bytes(), symbols)
