@@ -178,6 +178,13 @@ void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer);
 /* A mean as its rows arrive: adds [pixels][channels] to sums [channels], which the schedule has zeroed. */
 void tce_mean_add_s8(const int8_t *row, int32_t *sums, int32_t pixels, int32_t channels);
 
+/* A mean over the last rows of a stream: adds the sums of [pixels][channels] to sums [channels], takes away `kept`
+ * [channels], the sums of the row that leaves, and keeps the new ones there. pixels <= 255, so that they fit. */
+void tce_mean_slide_s8(const int8_t *row, int32_t *sums, int16_t *kept, int32_t pixels, int32_t channels);
+
+/* The same for wider rows. */
+void tce_mean_slide_wide_s8(const int8_t *row, int32_t *sums, int32_t *kept, int32_t pixels, int32_t channels);
+
 /* The mean itself, once every row has been added: out [channels]. Of `layer` it reads offset, scale and output. */
 void tce_mean_finish_s8(const int32_t *sums, int8_t *out, int32_t channels, const tce_mean *layer);
 

@@ -32,6 +32,10 @@ class Builder:
         zero_point = self.pick([-128, 127, 0, int(self.rng.integers(-128, 128))])
         return Quant(np.float32(scale), np.int32(zero_point))
 
+    def gain(self) -> float:
+        """Output range of a weighted operator, over what its sums would fill: small ones saturate."""
+        return 10 ** self.rng.uniform(-2.5, 1)
+
     def shape(self, name: str) -> tuple[int, ...]:
         return self.graph.tensors[name].shape
 
@@ -63,7 +67,7 @@ class Builder:
             scales = Quant((self.scale(x) * s_w).astype(np.float32), np.zeros(channels, np.int32), 0)
             inputs.append(self.graph.add_const(f"b{index}", bias, scales if channels == count else None))
         spread = self.scale(x) * float(s_w.mean()) * 70 * np.sqrt(taps)
-        out = self.quant(spread * 10 ** rng.uniform(-2.5, 1))
+        out = self.quant(spread * self.gain())
         return self.op(
             kind, inputs, out, activation=self.pick(["NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1"]), **attrs
         )
@@ -189,4 +193,49 @@ def random_graph(seed: int) -> Graph:
     b.graph.outputs = [written[-1]]
     if b.rng.random() < 0.3 and len(written) > 1:
         b.graph.outputs.append(b.pick(written[:-1]))
+    return b.graph.validate()
+
+
+STREAMING: list[Callable[[Builder, str], None]] = [
+    conv, conv, conv1x1, depthwise, depthwise, depthwise, padded_conv, pool, table, table, binary, binary, concat,
+]  # fmt: skip
+
+
+class Gentle(Builder):
+    """Nothing saturates much: what goes in is still to be seen in what comes out, after a mean."""
+
+    def gain(self) -> float:
+        return 10 ** self.rng.uniform(-0.5, 0.2)
+
+    def quant(self, scale: float | None = None) -> Quant:
+        scale = 10 ** self.rng.uniform(-2, -1) if scale is None else scale
+        return Quant(np.float32(scale), np.int32(self.rng.integers(-30, 31)))
+
+
+def random_stream(seed: int) -> Graph:
+    """A graph that can stream: local operators, one mean over rows, a vector head."""
+    from tinyclap_export.continuous import split_stream
+
+    b = Gentle(seed)
+    for _ in range(b.pick(range(1, 8))):
+        before = (len(b.graph.ops), dict(b.graph.tensors), list(b.pool))
+        try:
+            b.pick(STREAMING)(b, b.pick(b.pool[-2:]))
+            end = b.op("MEAN", [b.pool[-1]], b.quant(), axes=(1, 2))
+            split_stream(Graph("so far", b.graph.tensors, b.graph.ops, b.graph.inputs, [end]))
+            b.graph.ops.pop()
+            b.graph.tensors.pop(b.pool.pop())
+        except ExportError:  # not local, or a window larger than its map: draw again
+            b.graph.ops[before[0] :] = []
+            b.graph.tensors, b.pool = before[1], before[2]
+    features = b.pool[-1]
+    x = b.op(
+        "MEAN", [features], b.quant(b.scale(features) * 10 ** b.rng.uniform(-1, -0.3)), axes=b.pick([(1, 2), (1,)])
+    )
+    if b.rng.random() < 0.8:
+        b.weighted("CONV_2D", x, (b.pick(range(1, 10)), 1, 1, b.shape(x)[3]), 0)
+    if b.rng.random() < 0.5:
+        table(b, b.pool[-1])
+    b.op("RESHAPE", [b.pool[-1]], None, new_shape=(1, -1))
+    b.graph.outputs = [b.pool[-1]]
     return b.graph.validate()

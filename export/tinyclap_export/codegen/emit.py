@@ -34,9 +34,17 @@ class Push:
 
 
 @dataclass(frozen=True)
+class Endless:
+    """What a caller of a stream must know: rows from which an embedding exists, feature rows that it averages."""
+
+    first: int
+    feature_rows: int
+
+
+@dataclass(frozen=True)
 class Unit:
     """What the emitters need: the quantized graph, its steps (aliases included), where its inputs and outputs lie, its
-    name. push: where rows may be pushed one by one."""
+    name. push: where rows may be pushed one by one. endless: of a stream."""
 
     name: str  # lower-case C identifier
     graph: Graph
@@ -45,6 +53,7 @@ class Unit:
     arena_bytes: int
     schedule: str
     push: Push | None = None
+    endless: Endless | None = None
 
     @property
     def prefix(self) -> str:
@@ -113,32 +122,20 @@ def facts_text(step: Step, more: list[str]) -> list[str]:
 
 def header(unit: Unit) -> str:
     """tce_NAME.h."""
-    graph, macro, prefix, push = unit.graph, unit.macro, unit.prefix, unit.push
+    macro, push = unit.macro, unit.push
     text = [
         *generated(unit, "Public interface"),
         "",
-        f"{len(unit.functions)} layers, {unit.macs:,} multiply-accumulates an inference. Schedule: {unit.schedule}.",
+        f"{len(unit.functions)} layers, {unit.macs:,} multiply-accumulates a window. Schedule: {unit.schedule}.",
         f"RAM: one arena of {unit.arena_bytes:,} bytes, owned by the caller, aligned to 16.",
         f"Flash: {unit.const_bytes:,} bytes of constants, and the code.",
         "",
-        f"    static _Alignas(16) uint8_t arena[{macro}_ARENA_BYTES];",
-        f"    memcpy({prefix}_input(arena), features, {macro}_INPUT_BYTES);",
-        f"    {prefix}_run(arena);                        (may overwrite the input)",
-        f"    use {prefix}_output(arena), {macro}_OUTPUT_BYTES int8 codes, until the arena is written again",
+        *(_stream_usage(unit) if unit.endless else _window_usage(unit)),
         "",
+        "A code q stands for the real number SCALE * (q - ZERO_POINT).",
     ]
-    if push is not None:
-        text += [
-            f"Or, row by row as they arrive, in an arena of {macro}_PUSH_ARENA_BYTES ({push.arena_bytes:,}):",
-            "",
-            f"    {prefix}_start(arena);",
-            f"    {prefix}_push(arena, row);                  {macro}_INPUT_ROWS times; rows beyond are ignored",
-            f"    use {prefix}_output(arena) as above",
-            "",
-        ]
-    lines = block_comment([*text, "A code q stands for the real number SCALE * (q - ZERO_POINT)."])
     guard = f"{macro}_H"
-    lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <stdint.h>", ""]
+    lines = [*block_comment(text), f"#ifndef {guard}", f"#define {guard}", "", "#include <stdint.h>", ""]
     lines += [
         f"#define {macro}_ARENA_BYTES {unit.arena_bytes}",
         f"#define {macro}_CONST_BYTES {unit.const_bytes}",
@@ -148,14 +145,21 @@ def header(unit: Unit) -> str:
     ]
     if push is not None:
         lines += [
-            f"#define {macro}_PUSH_ARENA_BYTES {push.arena_bytes}",
+            *([] if unit.endless else [f"#define {macro}_PUSH_ARENA_BYTES {push.arena_bytes}"]),
             f"#define {macro}_INPUT_ROWS {push.rows}",
             f"#define {macro}_INPUT_ROW_BYTES {push.row_bytes}",
             "",
         ]
-    for word, names in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs)):
+    if unit.endless:
+        lines += [
+            "/* Input rows from which there is an embedding, and rows of features that it averages. */",
+            f"#define {macro}_FIRST_ROWS {unit.endless.first}",
+            f"#define {macro}_FEATURE_ROWS {unit.endless.feature_rows}",
+            "",
+        ]
+    for word, names in (("INPUT", unit.graph.inputs), ("OUTPUT", unit.graph.outputs)):
         for i, name in enumerate(names):
-            tensor = graph.tensors[name]
+            tensor = unit.graph.tensors[name]
             assert tensor.quant is not None
             stem = f"{macro}_{word}{ordinal(i)}"
             lines += [
@@ -165,22 +169,57 @@ def header(unit: Unit) -> str:
                 f"#define {stem}_ZERO_POINT ({tensor.quant.z})",
                 "",
             ]
-    lines += ["#ifdef __cplusplus", 'extern "C" {', "#endif", ""]
-    for i in range(len(graph.inputs)):
-        lines.append(f"int8_t *{prefix}_input{ordinal(i).lower()}(uint8_t *arena);")
-    lines.append(f"void {prefix}_run(uint8_t *arena);")
-    for i in range(len(graph.outputs)):
-        lines.append(f"const int8_t *{prefix}_output{ordinal(i).lower()}(const uint8_t *arena);")
-    if push is not None:
-        lines += [
-            "",
-            f"void {prefix}_start(uint8_t *arena);",
-            f"void {prefix}_push(uint8_t *arena, const int8_t *row);",
-        ]
-    lines += ["", "/* The layers, in order; external so that a profiler sees them. */"]
+    lines += ["#ifdef __cplusplus", 'extern "C" {', "#endif", "", *_prototypes(unit), ""]
+    lines += ["/* The layers, in order; external so that a profiler sees them. */"]
     lines += [f"void {f.name}({f.parameters});" for f in unit.functions]
     lines += ["", "#ifdef __cplusplus", "}", "#endif", "", "#endif", ""]
     return "\n".join(lines)
+
+
+def _window_usage(unit: Unit) -> list[str]:
+    macro, prefix = unit.macro, unit.prefix
+    text = [
+        f"    static _Alignas(16) uint8_t arena[{macro}_ARENA_BYTES];",
+        f"    memcpy({prefix}_input(arena), features, {macro}_INPUT_BYTES);",
+        f"    {prefix}_run(arena);                        (may overwrite the input)",
+        f"    use {prefix}_output(arena), {macro}_OUTPUT_BYTES int8 codes, until the arena is written again",
+    ]
+    if unit.push is not None:
+        text += [
+            "",
+            f"Or, row by row as they arrive, in an arena of {macro}_PUSH_ARENA_BYTES ({unit.push.arena_bytes:,}):",
+            "",
+            f"    {prefix}_start(arena);",
+            f"    {prefix}_push(arena, row);                  {macro}_INPUT_ROWS times; rows beyond are ignored",
+            f"    use {prefix}_output(arena) as above",
+        ]
+    return text
+
+
+def _stream_usage(unit: Unit) -> list[str]:
+    macro, prefix = unit.macro, unit.prefix
+    assert unit.endless is not None
+    return [
+        "A stream: every row is computed once. An embedding is the head of the mean of the last",
+        f"{unit.endless.feature_rows} rows of features, as many as a window of {macro}_INPUT_ROWS rows has.",
+        "",
+        f"    static _Alignas(16) uint8_t arena[{macro}_ARENA_BYTES];",
+        f"    {prefix}_start(arena);",
+        f"    {prefix}_push(arena, row);                  for ever; row holds {macro}_INPUT_ROW_BYTES codes",
+        f"    if ({prefix}_embedding(arena, out)) ...     at any time; 0 before the first {macro}_FIRST_ROWS rows",
+    ]
+
+
+def _prototypes(unit: Unit) -> list[str]:
+    prefix = unit.prefix
+    start = [f"void {prefix}_start(uint8_t *arena);", f"void {prefix}_push(uint8_t *arena, const int8_t *row);"]
+    if unit.endless:
+        return [*start, f"int {prefix}_embedding(uint8_t *arena, int8_t *out);"]
+    lines = [f"int8_t *{prefix}_input{ordinal(i).lower()}(uint8_t *arena);" for i in range(len(unit.graph.inputs))]
+    lines.append(f"void {prefix}_run(uint8_t *arena);")
+    for i in range(len(unit.graph.outputs)):
+        lines.append(f"const int8_t *{prefix}_output{ordinal(i).lower()}(const uint8_t *arena);")
+    return [*lines, "", *start] if unit.push else lines
 
 
 def ordinal(index: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from tinyclap_export.codegen.ctext import block_comment, initialiser
 from tinyclap_export.codegen.emit import Function, Unit, facts_text, generated, layer_name, operand_arrays, quant_text
 from tinyclap_export.codegen.emit_layers import ends, first_row, title
 from tinyclap_export.codegen.rings import Ring, RingPlan
-from tinyclap_export.codegen.stages import Need, Program, Read, Stage, Task
+from tinyclap_export.codegen.stages import ENDLESS, Need, Program, Read, Stage, Task
 from tinyclap_export.codegen.step import Step
 
 
@@ -24,12 +25,27 @@ def row_functions(prefix: str, program: Program) -> list[Function]:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Sums of the last `rows` feature rows, which a stream keeps: [rows][channels] of ctype at an offset."""
+
+    rows: int
+    channels: int
+    ctype: str
+    offset: int
+
+    @property
+    def bytes(self) -> int:
+        return self.rows * self.channels * (2 if self.ctype == "int16_t" else 4)
+
+
+@dataclass(frozen=True)
 class RowUnit:
-    """A unit with its program and places."""
+    """A unit with its program and places. kept: of a stream."""
 
     unit: Unit
     program: Program
     plan: RingPlan
+    kept: Kept | None = None
 
     @property
     def prefix(self) -> str:
@@ -44,7 +60,12 @@ class RowUnit:
 
 
 def source(rows: RowUnit) -> str:
-    """tce_NAME.c."""
+    """tce_NAME.c of a window."""
+    return "\n".join([*layers_and_stages(rows), *_drivers(rows)])
+
+
+def layers_and_stages(rows: RowUnit) -> list[str]:
+    """Everything but the public functions."""
     unit, program = rows.unit, rows.program
     lines = block_comment([
         *generated(unit, "The layers, row by row"),
@@ -63,8 +84,7 @@ def source(rows: RowUnit) -> str:
             lines += _stage(rows, stage)
     for phase in range(program.phases):
         lines += _phase(rows, phase)
-    lines += _drivers(rows)
-    return "\n".join(lines)
+    return lines
 
 
 def _looped(rows: RowUnit) -> list[Stage]:
@@ -98,19 +118,7 @@ def _layer(rows: RowUnit, task: Task) -> list[str]:
     lines += [f"TCE_NOINLINE void {function.name}({function.parameters}) {{"]
     body: list[str] = []
     if task.form == "add":
-        assert step.sums is not None
-        out, size = rows.ring(task.writes), 4 * step.sums.channels
-        body += [
-            _pointer(rows, task, task.reads[0]),
-            f"    int32_t *sums = (int32_t *)(void *)(arena + {out.offset}); /* [{step.sums.channels}] */",
-            "",
-        ]
-        body += (
-            ["    if (y == 0) {", f"        memset(sums, 0, {size});", "    }"]
-            if task.calls > 1
-            else [f"    memset(sums, 0, {size});"]
-        )
-        body += [f"    tce_mean_add_s8(in, sums, {step.sums.pixels}, {step.sums.channels});"]
+        body += _sums_body(rows, task)
     elif task.form == "finish":
         assert step.sums is not None
         sums = rows.ring(task.reads[0].tensor)
@@ -127,6 +135,29 @@ def _layer(rows: RowUnit, task: Task) -> list[str]:
     if task.calls > 1 and not any(_mentions_y(line) for line in body):
         body = ["    (void)y;", *body]
     return [*lines, *body, "}", ""]
+
+
+def _sums_body(rows: RowUnit, task: Task) -> list[str]:
+    """Adds a row to the channel sums; a stream takes the row of N rows ago away."""
+    sums, kept, offset = task.step.sums, rows.kept, rows.ring(task.writes).offset
+    assert sums is not None
+    lines = [_pointer(rows, task, task.reads[0]),
+             f"    int32_t *sums = (int32_t *)(void *)(arena + {offset}); /* [{sums.channels}] */"]  # fmt: skip
+    if kept is not None:
+        return [
+            *lines,
+            f"    {kept.ctype} *kept = ({kept.ctype} *)(void *)(arena + {kept.offset}) + (y % {kept.rows}) * "
+            f"{kept.channels};", "",
+            f"    {slide_kernel(kept)}(in, sums, kept, {sums.pixels}, {sums.channels});",
+        ]  # fmt: skip
+    clear = f"memset(sums, 0, {4 * sums.channels});"
+    cleared = ["    if (y == 0) {", f"        {clear}", "    }"] if task.calls > 1 else [f"    {clear}"]
+    return [*lines, "", *cleared, f"    tce_mean_add_s8(in, sums, {sums.pixels}, {sums.channels});"]
+
+
+def slide_kernel(kept: Kept) -> str:
+    """The kernel that replaces a row's sums: by how wide they are kept."""
+    return "tce_mean_slide_s8" if kept.ctype == "int16_t" else "tce_mean_slide_wide_s8"
 
 
 def _mentions_y(line: str) -> bool:
@@ -146,7 +177,7 @@ def _row_body(rows: RowUnit, task: Task, pointer: dict[str, str]) -> list[str]:
     lines = [_pointer(rows, task, read) for read in task.reads]
     lines += operand_arrays(pointer)
     out = rows.ring(task.writes)
-    lines.append(f"    int8_t *out = (int8_t *)arena + {_slot(out, task.form == 'whole' or single)};")
+    lines.append(f"    int8_t *out = (int8_t *)arena + {slot(out, task.form == 'whole' or single)};")
     if step.scratch_bytes:
         lines.append(f"    void *scratch = arena + {rows.plan.scratch[task.number]}; /* {step.scratch_bytes} bytes */")
     code: list[str] = []
@@ -157,7 +188,8 @@ def _row_body(rows: RowUnit, task: Task, pointer: dict[str, str]) -> list[str]:
         depth = view.rows if view.flat else ring.depth
         lines.append(f"    const int8_t *rows[{window.kernel}];")
         first = first_row(window) if not single else str(-window.pad_top)
-        code.append(f"tce_find_rows(rows, {window.kernel}, in, {first}, {window.dilation}, {view.rows}, {depth}, "
+        height = "INT32_MAX" if view.rows == ENDLESS else view.rows
+        code.append(f"tce_find_rows(rows, {window.kernel}, in, {first}, {window.dilation}, {height}, {depth}, "
                     f"{view.row_bytes});")  # fmt: skip
     assert step.row is not None or task.form == "whole"
     code += list(step.code if task.form == "whole" or step.row is None else step.row.code)
@@ -166,7 +198,7 @@ def _row_body(rows: RowUnit, task: Task, pointer: dict[str, str]) -> list[str]:
     return [*lines, "", *("    " + line for line in code)]
 
 
-def _slot(ring: Ring, whole: bool, row_bytes: int | None = None) -> str:
+def slot(ring: Ring, whole: bool, row_bytes: int | None = None) -> str:
     """Offset of row y in a ring, as C."""
     size = row_bytes or ring.row_bytes
     if whole or ring.depth == 1:
@@ -181,13 +213,13 @@ def _pointer(rows: RowUnit, task: Task, read: Read) -> str:
     if view.flat:
         ring = Ring(view.rows, view.row_bytes, view.rows, ring.offset)
     whole = read.whole or read.window is not None or task.calls == 1
-    return f"    const int8_t *{read.cname} = (const int8_t *)arena + {_slot(ring, whole)};"
+    return f"    const int8_t *{read.cname} = (const int8_t *)arena + {slot(ring, whole)};"
 
 
 def _describe(rows: RowUnit, task: Task) -> list[str]:
     """Header comment of a layer's function."""
     tensors, step = rows.unit.graph.tensors, task.step
-    many = f", {task.calls} rows" if task.calls > 1 else ""
+    many = f", {task.calls} rows" if 1 < task.calls < ENDLESS else ""
     text = [title(rows.functions[task.number]) + {"add": ", sums of a row", "finish": ", of the sums"}.get(task.form, "")
             + many]  # fmt: skip
     for cname, name in [*((r.cname, r.tensor) for r in task.reads), ("out", task.writes)]:
@@ -217,7 +249,7 @@ def _condition(rows: RowUnit, stage: Stage, need: Need) -> str:
     term = "y" if w.stride == 1 else f"{w.stride} * y"
     if reach:
         term += f" + {reach}" if reach > 0 else f" - {-reach}"
-    if w.last(last) < need.rows:
+    if stage.calls == ENDLESS or w.last(last) < need.rows:
         return f"{counter} <= {term}"
     return f"{counter} <= tce_min({term}, {need.rows - 1})"
 
@@ -230,7 +262,7 @@ def _stage(rows: RowUnit, stage: Stage) -> list[str]:
         for need in program.needs(stage)
         if not _settled(rows, stage, need)
     ]  # fmt: skip
-    tests = " || ".join([f"y == {stage.calls}", *conditions])
+    tests = " || ".join([*([] if stage.calls == ENDLESS else [f"y == {stage.calls}"]), *conditions])
     calls = [f"    {rows.functions[t.number].name}(arena{', y' if t.calls > 1 else ''});" for t in stage.tasks]
     return [
         f"/* Stage {stage.number}: layers {names}. One row, if the rows that it needs have come. */",
@@ -263,8 +295,9 @@ def _phase(rows: RowUnit, phase: int) -> list[str]:
              f"static void {prefix}_phase_{phase}(uint8_t *arena) {{"]  # fmt: skip
     lines += [f"    {rows.functions[t.number].name}(arena);" for s in single for t in s.tasks]
     if looped:
-        calls = [f"{prefix}_stage_{s.number:02d}(arena)" for s in reversed(looped)]
-        lines += [f"    while ({' || '.join(calls)}) {{", "    }"]
+        calls = " || ".join(f"{prefix}_stage_{s.number:02d}(arena)" for s in reversed(looped))
+        condition = textwrap.wrap(f"while ({calls}) {{", 112, subsequent_indent=" " * 7, break_long_words=False)
+        lines += [*("    " + line for line in condition), "    }"]
     if not stages:
         lines.append("    (void)arena;")
     return [*lines, "}", ""]
@@ -295,7 +328,7 @@ def _drivers(rows: RowUnit) -> list[str]:
         f"void {prefix}_push(uint8_t *arena, const int8_t *row) {{",
         f"    const int32_t y = {prefix}_made(arena)->input;",
         f"    if (y < {ring.rows}) {{",
-        f"        memcpy(arena + {_slot(ring, False)}, row, {ring.row_bytes});",
+        f"        memcpy(arena + {slot(ring, False)}, row, {ring.row_bytes});",
         f"        {prefix}_advance(arena);", "    }", "}", "",
         f"void {prefix}_run(uint8_t *arena) {{",
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tinyclap_export.codegen.stages import Program, Read, Stage, Task
+from tinyclap_export.codegen.stages import ENDLESS, Program, Read, Stage, Task
 
 
 @dataclass
@@ -33,12 +33,14 @@ class Trace:
     lives: dict[str, RowLives]
     calls: dict[int, list[int]]
     phases: list[tuple[int, int]]  # (first time, last time) of each phase
+    pushes: list[int] = field(default_factory=list)  # times at which input rows arrived
     end: int = 0
 
 
 def play(program: Program) -> Trace:
-    """One window from its first row to its outputs."""
-    return _Player(program).window()
+    """One window from its first row to its outputs; of a stream, enough rows to see all that recurs."""
+    player = _Player(program)
+    return player.stream() if program.endless else player.window()
 
 
 class _Player:
@@ -80,8 +82,29 @@ class _Player:
                 lives.read(row, self.trace.end)
         return self.trace
 
+    def stream(self) -> Trace:
+        """Rows until every stage has made some, then as many again four times over; then one embedding."""
+        stages = self.program.stages_of(0)
+        row, enough = 0, None
+        while enough is None or row < enough:
+            self.push(row)
+            self.fire(stages)
+            row += 1
+            if enough is None and all(self.made[s.number] >= 3 for s in stages):
+                enough = 5 * row
+        self.trace.phases.append((0, self.time))
+        for stage in self.program.stages_of(1):
+            self.run(stage)
+        self.trace.phases.append((self.trace.phases[0][1], self.time))
+        self.trace.end = self.time + 1
+        for task in self.program.tasks:
+            if task.form == "add":  # the total is zeroed before the first row, and outlives every embedding
+                self.trace.lives[task.writes] = RowLives({0: 0}, {0: self.trace.end})
+        return self.trace
+
     def push(self, row: int) -> None:
         self.time += 1
+        self.trace.pushes.append(self.time)
         self.trace.lives[str(self.program.pushed)].write(row, self.time)
         self.pushed = row + 1
 
@@ -117,7 +140,7 @@ class _Player:
         view = self.views[read.tensor]
         lives, rows = self.trace.lives[view.root], self.views[view.root].rows
         if read.whole or view.flat:
-            touched: list[int] = list(range(rows))
+            touched: list[int] = list(range(rows if rows < ENDLESS else 1))
         elif read.window is None:
             touched = [row]
         else:

@@ -76,7 +76,7 @@ def _general(op: Op, a: Tensor, b: Tensor, out: Tensor, kernel: str, fields: dic
         for key, t in (("a", a), ("b", b)):
             full = (1,) * (4 - len(t.shape)) + t.shape
             shapes.append((1, 1, *full[2:]))
-            by_row = t.data is None and len(t.shape) == 4 and full[1] > 1  # the schedule finds its row y
+            by_row = t.data is None and len(t.shape) == 4 and full[1] == out.shape[1]  # the schedule finds row y
             whole += [] if by_row or t.data is not None else [key]
             terms.append(key if by_row or full[1] == 1 else f"{key} + y * {full[2] * full[3]}")
         row = RowForm((f"{kernel}({terms[0]}, {terms[1]}, out, &layer);",),
@@ -105,7 +105,7 @@ def _gate(op: Op, x: Tensor, gate: Tensor, out: Tensor) -> Step:
 
     row = None
     if x.data is None:
-        row = RowForm(call(w), whole=("b",) if gate.data is None else ())
+        row = RowForm(call(w), whole=("b",) if gate.data is None and h > 1 else ())
     return Step(op, "gate", ("tce_mul_channels_s8",), operands, out.name, call(h * w), "tce_binary",
                 _mul_fields(op, x, gate, out), arrays, in_place=_in_place(out, x), row=row)  # fmt: skip
 

@@ -66,12 +66,14 @@ def pad(graph: Graph, op: Op, context: Lowering) -> Step:
     struct: dict[str, Any] = {"size": [1] * missing + list(x.shape), "before": [p[0] for p in pads], "after": [p[1] for p in pads],
               "value": value}  # fmt: skip
     row = None
-    if _is_map(x.shape) and _is_map(out.shape) and out.shape[1] > 1:
+    if _is_map(x.shape) and _is_map(out.shape):
         inner = {"size": [1, 1, *x.shape[2:]], "before": [0, 0, *struct["before"][2:]],
                  "after": [0, 0, *struct["after"][2:]], "value": value}  # fmt: skip
         code = ("if (rows[0]) {", "    tce_pad_s8(rows[0], out, &layer);", "} else {",
                 f"    memset(out, {value}, {map_rows(out.shape)[1]}U);", "}")  # fmt: skip
-        row = RowForm(code, inner, window=Window(1, 1, 1, pads[1][0]))
+        row = RowForm(("tce_pad_s8(in, out, &layer);",), inner)
+        if pads[1] != (0, 0):
+            row = RowForm(code, inner, window=Window(1, 1, 1, pads[1][0]))
     return Step(op, "pad", ("tce_pad_s8",), (("in", x.name),), out.name, ("tce_pad_s8(in, out, &layer);",), "tce_pad",
                 struct, row=row)  # fmt: skip
 

@@ -25,9 +25,9 @@ def softmax(graph: Graph, op: Op, context: Lowering) -> Step:
     def call(rows: int) -> tuple[str, ...]:
         return (f"tce_softmax_s8(in, out, {rows}, &layer);",)
 
-    rows, row_bytes = map_rows(out.shape)
+    _, row_bytes = map_rows(out.shape)
     return Step(op, "softmax", ("tce_softmax_s8",), (("in", x.name),), out.name, call(out.size // depth),
                 "tce_softmax", {"exponentials": Ref("exponentials"), "depth": depth},
                 (Array("exponentials", "int32_t", table, "exp(-d), d = 255 .. 0 codes below the maximum"),),
                 in_place=(x.name,),
-                row=RowForm(call(row_bytes // depth)) if rows > 1 else None)  # fmt: skip
+                row=RowForm(call(row_bytes // depth)) if len(out.shape) == 4 and out.shape[0] == 1 else None)  # fmt: skip

@@ -6,12 +6,14 @@ schedule; one that is needed as a whole is a ring of all its rows. Element-wise 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from tinyclap_export.codegen.firing import RowLives, Trace, play
 from tinyclap_export.codegen.memory import MemoryPlan, PlannedTensor
 from tinyclap_export.codegen.placement import Lives, Packer, Piece, Storage, peak_bytes
-from tinyclap_export.codegen.stages import Program, Task
+from tinyclap_export.codegen.stages import ENDLESS, Program, Task
 
 PROGRESS = "rows made"  # storage of the stages' counters
 INPUT_MAP = "whole input"  # storage of the input for callers that have all rows at once
@@ -47,6 +49,7 @@ class RingPlan:
     push_bytes: int
     bound_bytes: int
     memory: MemoryPlan
+    kept: dict[str, int] = field(default_factory=dict)  # offsets of what a stream keeps, by name
 
 
 @dataclass
@@ -62,33 +65,33 @@ class _Store:
     def depth(self) -> int:
         if self.whole:
             return self.rows
-        first, last = self.lives.first, self.lives.last
-        for depth in range(1, self.rows):
-            if all(last[r] < first[r + depth] for r in range(self.rows - depth)):
+        first, last, rows = self.lives.first, self.lives.last, len(self.lives.first)
+        for depth in range(1, rows):
+            if all(last[r] < first[r + depth] for r in range(rows - depth)):
                 return depth
-        return self.rows
+        return rows
 
     @property
     def bytes(self) -> int:
         return self.depth * self.row_bytes
 
 
-def plan_rings(program: Program) -> RingPlan:
-    """Depths by playing one window, then places."""
+def plan_rings(program: Program, kept: Sequence[tuple[str, int]] = ()) -> RingPlan:
+    """Depths by playing one window, then places. kept: names and bytes of what a stream keeps beside its rings."""
     trace = play(program)
     stores, root_of = _stores(program, trace)
-    if program.pushed is not None:
+    if program.pushed is not None and not program.endless:
         pushed = stores[root_of[program.pushed]]
         if pushed.depth == pushed.rows:  # then it is also where a caller puts the whole input, before the first row
             pushed.lives = RowLives(dict.fromkeys(pushed.lives.first, 0), pushed.lives.last)
-    storages = [_storage(name, store) for name, store in stores.items()]
+    storages = [_storage(name, store, trace) for name, store in stores.items()]
     storages += [
         Storage(_scratch_name(t), t.step.scratch_bytes, (Piece(0, t.step.scratch_bytes, _points(trace.calls[t.number])),))
         for t in program.tasks
         if t.step.scratch_bytes
     ]  # fmt: skip
     counters = 4 * (1 + len(program.stages))
-    storages.append(Storage(PROGRESS, counters, (Piece(0, counters, ((0, trace.end),)),)))
+    storages += [always(name, size, trace.end) for name, size in ((PROGRESS, counters), *kept)]
     packer = Packer(storages)
     bound = peak_bytes(storages)
     placed, total = packer.best(bound)
@@ -98,10 +101,10 @@ def plan_rings(program: Program) -> RingPlan:
              for root, name in root_of.items()}  # fmt: skip
     input_offset, arena, push = _input_place(program, trace, storages, placed, rings, total)
     scratch = {t.number: offsets[_scratch_name(t)] for t in program.tasks if t.step.scratch_bytes}
-    plan = RingPlan(
-        rings, scratch, offsets[PROGRESS], input_offset, arena, push, bound, MemoryPlan((), arena, bound, 0)
-    )
-    return replace(plan, memory=_memory(program, trace, plan, root_of))
+    memory = MemoryPlan((), arena, bound, 0)
+    places = {name: offsets[name] for name, _ in kept}
+    plan = RingPlan(rings, scratch, offsets[PROGRESS], input_offset, arena, push, bound, memory, places)
+    return replace(plan, memory=_memory(program, trace, plan, root_of, kept))
 
 
 def _scratch_name(task: Task) -> str:
@@ -136,28 +139,46 @@ def _stores(program: Program, trace: Trace) -> tuple[dict[str, _Store], dict[str
 
 def _dies(a: _Store, b: _Store) -> bool:
     """Is every row of a used last when b's row is written?"""
-    return all(a.lives.last[r] <= b.lives.first[r] for r in range(a.rows))
+    return all(a.lives.last[r] <= time for r, time in b.lives.first.items())
 
 
 def _merged(a: _Store, b: _Store) -> _Store:
-    return _Store(a.rows, a.row_bytes, RowLives(dict(a.lives.first), dict(b.lives.last)), a.whole or b.whole)
+    last = {**a.lives.last, **b.lives.last}  # of a stream's latest rows, some have not reached b
+    return _Store(a.rows, a.row_bytes, RowLives(dict(a.lives.first), last), a.whole or b.whole)
 
 
-def _storage(name: str, store: _Store) -> Storage:
-    """A piece a slot."""
+def _storage(name: str, store: _Store, trace: Trace) -> Storage:
+    """A piece a slot. In a stream what outlasts the arrival of a row is kept for ever."""
     depth, lives = store.depth, store.lives
+    if store.rows == ENDLESS and (depth > 1 or _outlasts(lives, trace.pushes)):
+        return always(name, depth * store.row_bytes, trace.end)
+    if store.rows == ENDLESS:
+        spans = tuple((lives.first[r], lives.last[r]) for r in lives.first)
+        return Storage(name, store.row_bytes, (Piece(0, store.row_bytes, spans),))
     pieces = []
     for slot in range(depth):
         rows = range(slot, store.rows, depth)
-        spans: list[tuple[int, int]] = [(lives.first[r], lives.last[r]) for r in rows]
-        pieces.append(Piece(slot * store.row_bytes, store.row_bytes, tuple(spans)))
+        spans = tuple((lives.first[r], lives.last[r]) for r in rows)
+        pieces.append(Piece(slot * store.row_bytes, store.row_bytes, spans))
     return Storage(name, depth * store.row_bytes, tuple(pieces))
+
+
+def always(name: str, size: int, end: int) -> Storage:
+    """Bytes that are never free."""
+    return Storage(name, size, (Piece(0, size, ((0, end),)),))
+
+
+def _outlasts(lives: RowLives, pushes: list[int]) -> bool:
+    """Is a row still used after a later input row has arrived?"""
+    return any(bisect_right(pushes, lives.first[r]) != bisect_right(pushes, lives.last[r]) for r in lives.first)
 
 
 def _input_place(
     program: Program, trace: Trace, storages: list[Storage], placed: dict[int, int], rings: dict[str, Ring], total: int
 ) -> tuple[int, int, int]:
     """(offset of the whole input, arena with it, arena without it): it takes what room the others leave."""
+    if program.endless:
+        return 0, total, total
     if program.pushed is None:
         return rings[program.graph.inputs[0]].offset, total, 0
     ring, pushes = rings[program.pushed], trace.lives[program.pushed].first
@@ -169,7 +190,9 @@ def _input_place(
     return offsets[len(storages)], arena, total
 
 
-def _memory(program: Program, trace: Trace, plan: RingPlan, root_of: dict[str, str]) -> MemoryPlan:
+def _memory(
+    program: Program, trace: Trace, plan: RingPlan, root_of: dict[str, str], kept: Sequence[tuple[str, int]]
+) -> MemoryPlan:
     """The plan as every schedule reports it; steps are phases."""
     graph, found = program.graph, []
 
@@ -191,4 +214,5 @@ def _memory(program: Program, trace: Trace, plan: RingPlan, root_of: dict[str, s
             )
     counters = 4 * (1 + len(program.stages))
     found.append(PlannedTensor(PROGRESS, counters, plan.progress_offset, 0, program.phases, PROGRESS, "scratch"))
+    found += [PlannedTensor(name, size, plan.kept[name], 0, program.phases, name, "scratch") for name, size in kept]
     return MemoryPlan(tuple(found), plan.arena_bytes, plan.bound_bytes, program.phases)

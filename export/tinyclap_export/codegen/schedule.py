@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyclap_export.codegen import emit_layers, emit_rows
-from tinyclap_export.codegen.emit import Function, Push, Unit
+from tinyclap_export.codegen import emit_layers, emit_rows, stream
+from tinyclap_export.codegen.emit import Endless, Function, Push, Unit
 from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
 from tinyclap_export.codegen.rings import plan_rings
-from tinyclap_export.codegen.stages import Task, make_program
+from tinyclap_export.codegen.stages import make_program
 from tinyclap_export.codegen.step import Step
 from tinyclap_export.graph import Graph
 
-SCHEDULES = ("layers", "rows", "auto")
+SCHEDULES = ("layers", "rows", "auto", "continuous")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def make_schedule(graph: Graph, steps: list[Step], name: str, schedule: str) -> 
     """The schedule of that name, or the better one."""
     if schedule == "layers":
         return by_layers(graph, steps, name, "asked for")
+    if schedule == "continuous":
+        return by_stream(graph, steps, name, "asked for")
     rows = by_rows(graph, steps, name, "asked for")
     if schedule == "rows":
         return rows
@@ -101,19 +103,41 @@ def by_rows(graph: Graph, steps: list[Step], name: str, why: str) -> Scheduled:
     functions = emit_rows.row_functions(f"tce_{name}", program)
     unit = Unit(name, graph, steps, functions, plan.arena_bytes, "rows", push)
     rows = emit_rows.RowUnit(unit, program, plan)
-    layers = []
-    for task in sorted(program.tasks, key=lambda t: t.number):
+    return Scheduled(unit, emit_rows.source(rows), _kernels(rows), _row_layers(rows), plan.memory, why)
+
+
+def by_stream(graph: Graph, steps: list[Step], name: str, why: str) -> Scheduled:
+    """Rows without end."""
+    made = stream.plan_stream(graph, steps)
+    shape = graph.tensors[graph.inputs[0]].shape
+    push = Push(shape[1], shape[2] * shape[3], made.plan.arena_bytes)
+    functions = emit_rows.row_functions(f"tce_{name}", made.program)
+    endless = Endless(made.first, made.kept.rows)
+    unit = Unit(name, graph, steps, functions, made.plan.arena_bytes, "continuous", push, endless)
+    rows = emit_rows.RowUnit(unit, made.program, made.plan, made.kept)
+    return Scheduled(unit, stream.source(rows, made), _kernels(rows), _row_layers(rows), made.plan.memory, why)
+
+
+def _row_layers(rows: emit_rows.RowUnit) -> tuple[Layer, ...]:
+    graph, layers = rows.unit.graph, []
+    for task in sorted(rows.program.tasks, key=lambda t: t.number):
         reads = [read.tensor for read in task.reads if read.tensor in graph.tensors]
         rings = [rows.ring(t) for t in (*reads, task.writes)]
         output = task.writes if task.writes in graph.tensors else task.step.output
         layers.append(_layer(graph, rows.functions[task.number], reads, output, [(r.offset, r.bytes) for r in rings],
                              task.form != "add"))  # fmt: skip
-    kernels = {kernel for task in program.tasks for kernel in _kernels(task)}
-    return Scheduled(unit, emit_rows.source(rows), tuple(sorted(kernels)), tuple(layers), plan.memory, why)
+    return tuple(layers)
 
 
-def _kernels(task: Task) -> tuple[str, ...]:
-    return {"add": ("tce_mean_add_s8",), "finish": ("tce_mean_finish_s8",)}.get(task.form, task.step.kernels)
+def _kernels(rows: emit_rows.RowUnit) -> tuple[str, ...]:
+    """Engine files that a program of rows calls."""
+    found: set[str] = set()
+    for task in rows.program.tasks:
+        if task.form == "add":
+            found.add(emit_rows.slide_kernel(rows.kept) if rows.kept else "tce_mean_add_s8")
+        else:
+            found.update(("tce_mean_finish_s8",) if task.form == "finish" else task.step.kernels)
+    return tuple(sorted(found))
 
 
 def _layer(

@@ -7,10 +7,14 @@ A stage that needs every row of something starts a new phase: global means, dens
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tinyclap_export.codegen.constants import refuse
 from tinyclap_export.codegen.step import Step, Window, map_rows
 from tinyclap_export.graph import Graph
+
+ENDLESS = (1 << 31) - 1  # rows of a map in a stream: INT32_MAX in C
+_ROWS_COMPARED = 1024  # of an endless stage: windows are affine, so the first rows show what holds for all
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Program:
     stages: tuple[Stage, ...]
     pushed: str | None
     whole_roots: frozenset[str]  # maps that must lie in memory completely
+    endless: bool = False  # a stream: rows arrive for ever
 
     @property
     def phases(self) -> int:
@@ -123,7 +128,7 @@ class Program:
                 if need is not None and need.source != stage.number:
                     found.append(need)
         kept: list[Need] = []
-        rows = range(stage.calls)
+        rows = range(min(stage.calls, _ROWS_COMPARED))
         for i, need in enumerate(found):
             rivals = found[:i] + found[i + 1 :]
             implied = any(
@@ -150,9 +155,11 @@ def _need(program: Program, writer: dict[str, tuple[Stage, Task]], read: Read) -
     return Need(stage.number, task.calls, read.window, every)
 
 
-def make_program(graph: Graph, steps: list[Step]) -> Program:
-    """Stages and phases of a graph's steps."""
+def make_program(graph: Graph, steps: list[Step], endless: bool = False) -> Program:
+    """Stages and phases of a graph's steps. endless: of a stream (the graph has passed `split_stream`)."""
     views = {name: View(name, name, *map_rows(graph.tensors[name].shape)) for name in graph.inputs}
+    if endless:
+        views = {name: replace(view, rows=ENDLESS) for name, view in views.items()}
     pushed = graph.inputs[0] if len(graph.inputs) == 1 and views[graph.inputs[0]].rows > 1 else None
     stages: list[Stage] = []
     where: dict[str, Stage] = {}  # stage that writes a root
@@ -166,13 +173,16 @@ def make_program(graph: Graph, steps: list[Step]) -> Program:
             continue
         for task in _tasks(graph, step, number):
             number += 1
-            size = map_rows(graph.tensors[step.output].shape)
+            rows, row_bytes = map_rows(graph.tensors[step.output].shape)
+            if any(views[r.tensor].rows == ENDLESS for r in task.reads):
+                task = _endless(task)
+                rows = ENDLESS
             assert step.sums is not None or task.form != "add"
-            view = View(task.writes, task.writes, *size)
+            view = View(task.writes, task.writes, rows, row_bytes)
             if task.form == "add" and step.sums is not None:
                 view = View(task.writes, task.writes, 1, 4 * step.sums.channels)
             views[task.writes] = view
-            program = Program(graph, views, tuple(stages), pushed, frozenset())
+            program = Program(graph, views, tuple(stages), pushed, frozenset(), endless)
             stage = _join(program, stages, task)
             where[task.writes] = stage
             whole |= {views[r.tensor].root for r in task.reads if r.whole}
@@ -180,12 +190,21 @@ def make_program(graph: Graph, steps: list[Step]) -> Program:
                 whole.add(task.writes)
     whole |= {views[name].root for name in graph.outputs}
     whole |= {name for name in graph.inputs if name != pushed}
-    return Program(graph, views, tuple(stages), pushed, frozenset(whole))
+    return Program(graph, views, tuple(stages), pushed, frozenset(whole), endless)
+
+
+def _endless(task: Task) -> Task:
+    """The same task in a stream."""
+    if task.form not in ("row", "add") or any(read.whole for read in task.reads):
+        raise refuse(task.step.op, "it works on whole maps and cannot stream", "use the schedule rows or layers")
+    return replace(task, calls=ENDLESS)
 
 
 def _alias(graph: Graph, step: Step, views: dict[str, View]) -> View:
     source = views[step.operands[0][1]]
     rows, row_bytes = map_rows(graph.tensors[step.output].shape)
+    if source.rows == ENDLESS and row_bytes == source.row_bytes:
+        rows = ENDLESS
     same = (rows, row_bytes) == (source.rows, source.row_bytes)
     return View(step.output, source.root, rows, row_bytes, source.flat or not same)
 
@@ -218,7 +237,7 @@ def _join(program: Program, stages: list[Stage], task: Task) -> Stage:
     if sources:
         host = stages[max(sources)]
         follows = all(
-            need.at(y) == y for need in needs if need.source == host.number for y in range(task.calls)
+            need.at(y) == y for need in needs if need.source == host.number for y in range(min(task.calls, _ROWS_COMPARED))
         )  # fmt: skip
         if follows and host.calls == task.calls and host.phase == phase:
             joined = Stage(host.number, (*host.tasks, task), phase)
