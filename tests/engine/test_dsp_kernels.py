@@ -105,10 +105,13 @@ def test_elementwise_kernels(core: str) -> None:
     def size(m: Maker) -> int:
         return int(m.rng.integers(1, 40))
 
+    def dim(m: Maker) -> int:
+        return int(m.rng.integers(1, 6))
+
     sweep(core, lambda m: m.table(size(m)), 10, 11)
     sweep(core, lambda m: m.add_table(size(m)), 40, 12)
     sweep(core, lambda m: m.mean_add(size(m), int(m.rng.integers(1, 14))), 20, 13)
-    sweep(core, lambda m: m.mean(2, *(int(m.rng.integers(1, 6)) for _ in range(3)), int(m.rng.integers(1, 11))), 20, 14)
+    sweep(core, lambda m: m.mean(2, dim(m), dim(m), dim(m), int(m.rng.integers(1, 11))), 20, 14)
 
 
 @pytest.mark.parametrize("core", DSP_CORES)

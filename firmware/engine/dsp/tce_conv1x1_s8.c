@@ -43,7 +43,7 @@ typedef struct {
 
 enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
 
-/* clang-format off: one instruction a line */
+/* clang-format off */
 #define TCE_QUAD /* 40 bytes: 4 taps, 2 pixels, 2 channels */                                                          \
     "ldmia.w r0!, {r6-r9}\n"                                                                                           \
     "ldmia.w r1!, {r10, r11, r12, lr}\n"                                                                               \
@@ -84,11 +84,6 @@ enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
     "ssat r3, #8, r3\n"                                                                                                \
     "ssat r4, #8, r4\n"                                                                                                \
     "ssat r5, #8, r5\n"
-#define TCE_LOOK_UP /* r1: table */                                                                                    \
-    "ldrb r2, [r1, r2]\n"                                                                                              \
-    "ldrb r3, [r1, r3]\n"                                                                                              \
-    "ldrb r4, [r1, r4]\n"                                                                                              \
-    "ldrb r5, [r1, r5]\n"
 #define TCE_CLAMP(r)                                                                                                   \
     "cmp " r ", r6\n"                                                                                                  \
     "it lt\n"                                                                                                          \
@@ -98,211 +93,231 @@ enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
     "movgt " r ", r7\n"
 
 /* All pairs of channels of a chunk. Returns how many are left: 0, or those from the first that needs the plain path.
- * Stack: 168 bytes. Frame: the job (84), b0 b1 (84), m0 c0 s0 m1 c1 s1 (92), out, stride (116), end of x (124),
- * two bytes for the absent second pixel (128). */
+ * Stack: 176 bytes. Frame: the job (84), b0 b1 (84), m0 c0 s0 m1 c1 s1 (92), out, stride (116), end of x (124),
+ * two bytes for the absent second pixel (128), the store (132). */
 TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
-    __asm__ volatile(TCE_STACK(
-        tce_pairs,
-        168) ".syntax unified\n"
-             "push {r4-r11, lr}\n"
-             "sub sp, #132\n"
-             "ldmia.w r0!, {r1-r11}\n"
-             "mov r12, sp\n"
-             "stmia.w r12!, {r1-r11}\n"
-             "ldmia.w r0, {r1-r10}\n"
-             "stmia.w r12, {r1-r10}\n"
-             "ldr r1, [sp, #28]\n" /* addresses into the unrolled loops */
-             "adr.w r2, 60f\n"
-             "add r1, r2\n"
-             "orr r1, r1, #1\n"
-             "str r1, [sp, #28]\n"
-             "ldr r1, [sp, #32]\n"
-             "adr.w r2, 80f\n"
-             "add r1, r2\n"
-             "orr r1, r1, #1\n"
-             "str r1, [sp, #32]\n"
-             "ldr r1, [sp, #36]\n" /* and of the store */
-             "adr.w r2, 61f\n"
-             "cmp r1, #1\n"
-             "it eq\n"
-             "adreq.w r2, 62f\n"
-             "cmp r1, #2\n"
-             "it eq\n"
-             "adreq.w r2, 63f\n"
-             "cmp r1, #3\n"
-             "it eq\n"
-             "adreq.w r2, 64f\n"
-             "orr r2, r2, #1\n"
-             "str r2, [sp, #36]\n"
+    __asm__ volatile(
+        TCE_STACK(tce_pairs, 176)
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "sub sp, #140\n"
+        "ldmia.w r0!, {r1-r11}\n"
+        "mov r12, sp\n"
+        "stmia.w r12!, {r1-r11}\n"
+        "ldmia.w r0, {r1-r10}\n"
+        "stmia.w r12, {r1-r10}\n"
+        "ldr r1, [sp, #28]\n"               /* addresses into the unrolled loops */
+        "adr.w r2, 60f\n"
+        "add r1, r2\n"
+        "orr r1, r1, #1\n"
+        "str r1, [sp, #28]\n"
+        "ldr r1, [sp, #32]\n"
+        "adr.w r2, 80f\n"
+        "add r1, r2\n"
+        "orr r1, r1, #1\n"
+        "str r1, [sp, #32]\n"
+        "ldr r1, [sp, #36]\n"               /* of what scales, and of what stores */
+        "adr.w r2, 61f\n"
+        "adr.w r3, 65f\n"
+        "cmp r1, #0\n"
+        "it ne\n"
+        "adrne.w r2, 62f\n"
+        "cmp r1, #2\n"
+        "it eq\n"
+        "adreq.w r3, 63f\n"
+        "it hi\n"
+        "adrhi.w r3, 64f\n"
+        "orr r2, r2, #1\n"
+        "orr r3, r3, #1\n"
+        "str r2, [sp, #36]\n"
+        "str r3, [sp, #132]\n"
 
-             "10:\n" /* a pair of channels: constants */
-             "ldr r0, [sp, #60]\n"
-             "ldmia.w r0!, {r2, r3, r5, r6}\n"
-             "mvn r4, r3\n" /* s - 1 */
-             "mvn r7, r6\n"
-             "cmp r4, #22\n"
-             "it lo\n"
-             "cmplo r7, #22\n"
-             "bhs.w 92f\n"
-             "str r0, [sp, #60]\n"
-             "ldr r8, [sp, #64]\n"
-             "lsl r3, r8, r4\n"
-             "lsl r6, r8, r7\n"
-             "adds r4, #1\n"
-             "adds r7, #1\n"
-             "add r9, sp, #92\n"
-             "stmia.w r9, {r2-r7}\n"
-             "ldr r0, [sp, #56]\n"
-             "ldmia.w r0!, {r2, r3}\n"
-             "str r0, [sp, #56]\n"
-             "lsls r2, r2, #1\n"
-             "lsls r3, r3, #1\n"
-             "strd r2, r3, [sp, #84]\n"
+        "10:\n"                             /* a pair of channels: constants */
+        "ldr r0, [sp, #60]\n"
+        "ldmia.w r0!, {r2, r3, r5, r6}\n"
+        "mvn r4, r3\n"                      /* s - 1 */
+        "mvn r7, r6\n"
+        "cmp r4, #22\n"
+        "it lo\n"
+        "cmplo r7, #22\n"
+        "bhs.w 92f\n"
+        "str r0, [sp, #60]\n"
+        "ldr r8, [sp, #64]\n"
+        "lsl r3, r8, r4\n"
+        "lsl r6, r8, r7\n"
+        "adds r4, #1\n"
+        "adds r7, #1\n"
+        "add r9, sp, #92\n"
+        "stmia.w r9, {r2-r7}\n"
+        "ldr r0, [sp, #56]\n"
+        "ldmia.w r0!, {r2, r3}\n"
+        "str r0, [sp, #56]\n"
+        "lsls r2, r2, #1\n"
+        "lsls r3, r3, #1\n"
+        "strd r2, r3, [sp, #84]\n"
 
-             "ldr r0, [sp, #40]\n" /* its weights, widened: r0 to r1 */
-             "ldr r1, [sp, #4]\n"
-             "ldr r10, [sp, #44]\n"
-             "lsls r2, r0, #30\n"
-             "bne 23f\n"
-             "lsrs r10, r10, #1\n"
-             "bcc 20f\n"
-             "ldmia.w r0!, {r2, r4}\n"
-             "sxtb16 r3, r2, ror #8\n"
-             "sxtb16 r2, r2\n"
-             "sxtb16 r5, r4, ror #8\n"
-             "sxtb16 r4, r4\n"
-             "stmia.w r1!, {r2-r5}\n"
-             "20:\n"
-             "cmp r10, #0\n"
-             "beq 22f\n"
-             "21:\n"
-             "ldmia.w r0!, {r2, r4, r6, r8}\n"
-             "sxtb16 r3, r2, ror #8\n"
-             "sxtb16 r2, r2\n"
-             "sxtb16 r5, r4, ror #8\n"
-             "sxtb16 r4, r4\n"
-             "sxtb16 r7, r6, ror #8\n"
-             "sxtb16 r6, r6\n"
-             "sxtb16 r9, r8, ror #8\n"
-             "sxtb16 r8, r8\n"
-             "stmia.w r1!, {r2-r9}\n"
-             "subs r10, r10, #1\n"
-             "bne 21b\n"
-             "b 22f\n"
-             "23:\n" /* an array that is not aligned to 4 */
-             "cmp r10, #0\n"
-             "beq 22f\n"
-             "24:\n"
-             "ldr r2, [r0], #4\n"
-             "ldr r4, [r0], #4\n"
-             "sxtb16 r3, r2, ror #8\n"
-             "sxtb16 r2, r2\n"
-             "sxtb16 r5, r4, ror #8\n"
-             "sxtb16 r4, r4\n"
-             "stmia.w r1!, {r2-r5}\n"
-             "subs r10, r10, #1\n"
-             "bne 24b\n"
-             "22:\n"
-             "str r0, [sp, #40]\n"
-             "ldr r10, [sp, #52]\n"
-             "cmp r10, #0\n"
-             "beq 40f\n"
-             "ldr r0, [sp, #48]\n" /* one to three taps more */
-             "ldrsb r2, [r0], #1\n"
-             "ldrsb r3, [r0], #1\n"
-             "movs r4, #0\n"
-             "movs r5, #0\n"
-             "movs r6, #0\n"
-             "movs r7, #0\n"
-             "cmp r10, #2\n"
-             "blo 30f\n"
-             "ldrsb r4, [r0], #1\n"
-             "ldrsb r5, [r0], #1\n"
-             "beq 30f\n"
-             "ldrsb r6, [r0], #1\n"
-             "ldrsb r7, [r0], #1\n"
-             "30:\n"
-             "pkhbt r2, r2, r6, lsl #16\n"
-             "pkhbt r3, r3, r7, lsl #16\n"
-             "uxth r4, r4\n"
-             "uxth r5, r5\n"
-             "stmia.w r1!, {r2-r5}\n"
-             "str r0, [sp, #48]\n"
+        "ldr r0, [sp, #40]\n"               /* its weights, widened: r0 to r1 */
+        "ldr r1, [sp, #4]\n"
+        "ldr r10, [sp, #44]\n"
+        "lsls r2, r0, #30\n"
+        "bne 23f\n"
+        "lsrs r10, r10, #1\n"
+        "bcc 20f\n"
+        "ldmia.w r0!, {r2, r4}\n"
+        "sxtb16 r3, r2, ror #8\n"
+        "sxtb16 r2, r2\n"
+        "sxtb16 r5, r4, ror #8\n"
+        "sxtb16 r4, r4\n"
+        "stmia.w r1!, {r2-r5}\n"
+        "20:\n"
+        "cmp r10, #0\n"
+        "beq 22f\n"
+        "21:\n"
+        "ldmia.w r0!, {r2, r4, r6, r8}\n"
+        "sxtb16 r3, r2, ror #8\n"
+        "sxtb16 r2, r2\n"
+        "sxtb16 r5, r4, ror #8\n"
+        "sxtb16 r4, r4\n"
+        "sxtb16 r7, r6, ror #8\n"
+        "sxtb16 r6, r6\n"
+        "sxtb16 r9, r8, ror #8\n"
+        "sxtb16 r8, r8\n"
+        "stmia.w r1!, {r2-r9}\n"
+        "subs r10, r10, #1\n"
+        "bne 21b\n"
+        "b 22f\n"
+        "23:\n"                             /* an array that is not aligned to 4 */
+        "cmp r10, #0\n"
+        "beq 22f\n"
+        "24:\n"
+        "ldr r2, [r0], #4\n"
+        "ldr r4, [r0], #4\n"
+        "sxtb16 r3, r2, ror #8\n"
+        "sxtb16 r2, r2\n"
+        "sxtb16 r5, r4, ror #8\n"
+        "sxtb16 r4, r4\n"
+        "stmia.w r1!, {r2-r5}\n"
+        "subs r10, r10, #1\n"
+        "bne 24b\n"
+        "22:\n"
+        "str r0, [sp, #40]\n"
+        "ldr r10, [sp, #52]\n"
+        "cmp r10, #0\n"
+        "beq 40f\n"
+        "ldr r0, [sp, #48]\n"               /* one to three taps more */
+        "ldrsb r2, [r0], #1\n"
+        "ldrsb r3, [r0], #1\n"
+        "movs r4, #0\n"
+        "movs r5, #0\n"
+        "movs r6, #0\n"
+        "movs r7, #0\n"
+        "cmp r10, #2\n"
+        "blo 30f\n"
+        "ldrsb r4, [r0], #1\n"
+        "ldrsb r5, [r0], #1\n"
+        "beq 30f\n"
+        "ldrsb r6, [r0], #1\n"
+        "ldrsb r7, [r0], #1\n"
+        "30:\n"
+        "pkhbt r2, r2, r6, lsl #16\n"
+        "pkhbt r3, r3, r7, lsl #16\n"
+        "uxth r4, r4\n"
+        "uxth r5, r5\n"
+        "stmia.w r1!, {r2-r5}\n"
+        "str r0, [sp, #48]\n"
 
-             "40:\n" /* its pixels */
-             "ldr r0, [sp, #8]\n"
-             "str r0, [sp, #116]\n"
-             "adds r0, #2\n"
-             "str r0, [sp, #8]\n"
-             "ldr r0, [sp, #12]\n"
-             "str r0, [sp, #120]\n"
-             "ldr r1, [sp, #16]\n"
-             "str r1, [sp, #124]\n"
-             "ldr r0, [sp]\n"
-             "cmp r0, r1\n"
-             "beq.w 70f\n"
-             "50:\n"
-             "ldr r1, [sp, #4]\n"
-             "ldrd r2, r3, [sp, #84]\n"
-             "mov r4, r2\n"
-             "mov r5, r3\n"
-             "ldr.w pc, [sp, #28]\n"
-             "60:\n" TCE_TIMES_8(
-                 TCE_QUAD) "ldr r6, [sp, #24]\n"
-                           "cmp r1, r6\n"
-                           "bne.w 60b\n"
-                           "ldr.w pc, [sp, #36]\n"
+        "40:\n"                             /* its pixels */
+        "ldr r0, [sp, #8]\n"
+        "str r0, [sp, #116]\n"
+        "adds r0, #2\n"
+        "str r0, [sp, #8]\n"
+        "ldr r0, [sp, #12]\n"
+        "str r0, [sp, #120]\n"
+        "ldr r1, [sp, #16]\n"
+        "str r1, [sp, #124]\n"
+        "ldr r0, [sp]\n"
+        "cmp r0, r1\n"
+        "beq.w 70f\n"
+        "50:\n"
+        "ldr r1, [sp, #4]\n"
+        "ldrd r2, r3, [sp, #84]\n"
+        "mov r4, r2\n"
+        "mov r5, r3\n"
+        "ldr.w pc, [sp, #28]\n"
+        "60:\n"
+        TCE_TIMES_8(
+                 TCE_QUAD)
+        "ldr r6, [sp, #24]\n"
+        "cmp r1, r6\n"
+        "bne.w 60b\n"
+        "ldr.w pc, [sp, #36]\n"
 
-                           "61:\n" /* TCE_STORE_RELU */
-                     TCE_CONSTANTS "smmlar r2, r2, r6, r7\n"
-                           "smmlar r3, r3, r9, r10\n"
-                           "smmlar r4, r4, r6, r7\n"
-                           "smmlar r5, r5, r9, r10\n" TCE_SHIFT "65:\n"
-                           "strb r4, [r12, lr]\n"
-                           "strb r2, [r12], #1\n"
-                           "strb r5, [r12, lr]\n"
-                           "strb r3, [r12], #-1\n"
-                           "add.w r12, r12, lr, lsl #1\n"
-                           "ldr r6, [sp, #124]\n"
-                           "str r12, [sp, #116]\n"
-                           "cmp r0, r6\n"
-                           "bne.w 50b\n"
-                           "70:\n"
-                           "ldr r6, [sp, #20]\n"
-                           "cmp r0, r6\n"
-                           "beq 90f\n"
-                           "str r6, [sp, #124]\n" /* the odd pixel; what belongs to a second goes to the stack */
-                           "ldr r6, [sp, #116]\n"
-                           "add r7, sp, #128\n"
-                           "subs r7, r7, r6\n"
-                           "str r7, [sp, #120]\n"
-                           "ldr r1, [sp, #4]\n"
-                           "ldrd r2, r3, [sp, #84]\n"
-                           "ldr.w pc, [sp, #32]\n"
-                           "80:\n" TCE_TIMES_8(TCE_QUAD_ONE) "ldr r6, [sp, #24]\n"
-                                                             "cmp r1, r6\n"
-                                                             "bne.w 80b\n"
-                                                             "ldr.w pc, [sp, #36]\n"
+        "61:\n"                             /* TCE_STORE_RELU */
+        TCE_CONSTANTS
+        "smmlar r2, r2, r6, r7\n"
+        "smmlar r3, r3, r9, r10\n"
+        "smmlar r4, r4, r6, r7\n"
+        "smmlar r5, r5, r9, r10\n"
+        TCE_SHIFT
+        "65:\n"
+        "strb r4, [r12, lr]\n"
+        "strb r2, [r12], #1\n"
+        "strb r5, [r12, lr]\n"
+        "strb r3, [r12], #-1\n"
+        "add.w r12, r12, lr, lsl #1\n"
+        "ldr r6, [sp, #124]\n"
+        "str r12, [sp, #116]\n"
+        "cmp r0, r6\n"
+        "bne.w 50b\n"
+        "70:\n"
+        "ldr r6, [sp, #20]\n"
+        "cmp r0, r6\n"
+        "beq 90f\n"
+        "str r6, [sp, #124]\n"              /* the odd pixel; what belongs to a second goes to the stack */
+        "ldr r6, [sp, #116]\n"
+        "add r7, sp, #128\n"
+        "subs r7, r7, r6\n"
+        "str r7, [sp, #120]\n"
+        "ldr r1, [sp, #4]\n"
+        "ldrd r2, r3, [sp, #84]\n"
+        "ldr.w pc, [sp, #32]\n"
+        "80:\n"
+        TCE_TIMES_8(TCE_QUAD_ONE)
+        "ldr r6, [sp, #24]\n"
+        "cmp r1, r6\n"
+        "bne.w 80b\n"
+        "ldr.w pc, [sp, #36]\n"
 
-                                                             "90:\n"
-                                                             "ldr r0, [sp, #68]\n"
-                                                             "subs r0, r0, #1\n"
-                                                             "str r0, [sp, #68]\n"
-                                                             "bne.w 10b\n"
-                                                             "92:\n"
-                                                             "ldr r0, [sp, #68]\n"
-                                                             "add sp, #132\n"
-                                                             "pop {r4-r11, pc}\n"
+        "90:\n"
+        "ldr r0, [sp, #68]\n"
+        "subs r0, r0, #1\n"
+        "str r0, [sp, #68]\n"
+        "bne.w 10b\n"
+        "92:\n"
+        "ldr r0, [sp, #68]\n"
+        "add sp, #140\n"
+        "pop {r4-r11, pc}\n"
 
-                                                             "62:\n" /* TCE_STORE_SIGNED */
-                     TCE_CONSTANTS TCE_SCALE_SIGNED TCE_SHIFT "b.w 65b\n"
-                                                             "63:\n" /* TCE_STORE_TABLE */
-                     TCE_CONSTANTS TCE_SCALE_SIGNED TCE_SHIFT "ldr r1, [sp, #80]\n" TCE_LOOK_UP "b.w 65b\n"
-                                                             "64:\n" /* TCE_STORE_ANY: any clamp, table or none */
-                     TCE_CONSTANTS TCE_SCALE_SIGNED TCE_SHIFT "ldrd r6, r7, [sp, #72]\n" TCE_CLAMP("r2") TCE_CLAMP("r3")
-                         TCE_CLAMP("r4") TCE_CLAMP("r5") "ldr r1, [sp, #80]\n"
-                                                         "cmp r1, #0\n"
-                                                         "beq.w 65b\n" TCE_LOOK_UP "b.w 65b\n");
+        "62:\n"                             /* the other stores */
+        TCE_CONSTANTS
+        TCE_SCALE_SIGNED
+        TCE_SHIFT
+        "ldr.w pc, [sp, #132]\n"
+        "64:\n"                             /* TCE_STORE_ANY: any clamp, table or none */
+        "ldrd r6, r7, [sp, #72]\n"
+        TCE_CLAMP("r2")
+        TCE_CLAMP("r3")
+        TCE_CLAMP("r4")
+        TCE_CLAMP("r5")
+        "63:\n"                             /* TCE_STORE_TABLE */
+        "ldr r1, [sp, #80]\n"
+        "cmp r1, #0\n"
+        "beq.w 65b\n"
+        "ldrb r2, [r1, r2]\n"
+        "ldrb r3, [r1, r3]\n"
+        "ldrb r4, [r1, r4]\n"
+        "ldrb r5, [r1, r5]\n"
+        "b.w 65b\n");
 }
 /* clang-format on */
 
@@ -442,14 +457,14 @@ static int32_t tce_stage(const tce_output *output) {
 /* A chunk that fits the scratch. */
 static void tce_chunk(const int8_t *in, int8_t *out, int32_t pixels, int32_t *scratch, const tce_conv1x1 *layer) {
     const int32_t k = layer->k, c_out = layer->c_out, pairs = c_out >> 1;
-    const int32_t quads = (k + 3) >> 2, skip = -quads & 7;
+    const int32_t quads = (k + 3) >> 2;
     tce_job job;
     job.w = scratch;
     job.w_end = job.x = scratch + 4 * quads;
     job.x_end = tce_widen(in, job.x, pixels, k, &job.x_pairs);
     job.stride = c_out;
-    job.enter_pair = 40 * skip;
-    job.enter_one = 24 * skip;
+    job.enter_pair = 40 * (-quads & 7);
+    job.enter_one = 24 * (-quads & 7);
     job.stage = tce_stage(&layer->output);
     job.zero_point = 2 * layer->output.zero_point + 1;
     job.low = layer->output.low;

@@ -32,7 +32,7 @@ typedef struct {
     uint32_t zeros01, zeros2; /* the zero point in the halves of missing rows */
     uint32_t keep01, keep2;   /* ones in the halves of the others */
     int32_t channels;
-    int32_t loop; /* 2 * (stride - 1) + (halves of negative sums can be seen) */
+    int32_t loop; /* stride 1: 0 where halves of negative sums cannot be seen, else 1; stride 2: 2 */
 } tce_job;
 
 /* clang-format off */
@@ -198,12 +198,8 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
         "cmp r1, #1\n"
         "it eq\n"
         "adreq.w r2, 61f\n"
-        "cmp r1, #2\n"
-        "it eq\n"
-        "adreq.w r2, 62f\n"
-        "cmp r1, #3\n"
-        "it eq\n"
-        "adreq.w r2, 63f\n"
+        "it hi\n"
+        "adrhi.w r2, 62f\n"
         "orr r2, r2, #1\n"
         "str r2, [sp, #80]\n"
 
@@ -261,8 +257,6 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
         "61:\n"
         TCE_ROW_STRIDE_1(TCE_REQUANT_SIGNED)
         "62:\n"
-        TCE_ROW_STRIDE_2(TCE_REQUANT_RELU)
-        "63:\n"
         TCE_ROW_STRIDE_2(TCE_REQUANT_SIGNED)
 
         "90:\n"
@@ -438,7 +432,7 @@ static int tce_prepare(const int8_t *const *rows, const int8_t *out, tce_job *jo
         job->enter = inner & 1;
         job->out = (intptr_t)out - (job->enter ? channels : 0);
         job->span = (columns - 1 + 2 * inner) * channels;
-        job->loop += 2;
+        job->loop = 2;
     }
     job->span = inner > 0 ? job->span : 0;
     return 1;

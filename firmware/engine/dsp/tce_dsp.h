@@ -95,7 +95,7 @@ static inline void tce_look_up(const int8_t *in, int8_t *out, int32_t count, con
 }
 
 /* Clamp and table of codes that have only been saturated. */
-static inline void tce_finish_codes(int8_t *out, int32_t count, const tce_output *output) {
+TCE_RARE static void tce_finish_codes(int8_t *out, int32_t count, const tce_output *output) {
     if (output->low > -128 || output->high < 127) {
         tce_clamp(out, count, output->low, output->high);
     }
