@@ -309,10 +309,11 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         TCE_CLAMP("r3")
         TCE_CLAMP("r4")
         TCE_CLAMP("r5")
-        "63:\n"                             /* TCE_STORE_TABLE */
         "ldr r1, [sp, #80]\n"
         "cmp r1, #0\n"
         "beq.w 65b\n"
+        "63:\n"                             /* TCE_STORE_TABLE */
+        "ldr r1, [sp, #80]\n"
         "ldrb r2, [r1, r2]\n"
         "ldrb r3, [r1, r3]\n"
         "ldrb r4, [r1, r4]\n"
