@@ -31,8 +31,8 @@ typedef struct {
     int32_t unused;                   /*  60 */
     int32_t multiplier[4];            /*  64 */
     int32_t shift[4];                 /*  80: all negative */
-    int32_t low[4];                   /*  96 */
-    int32_t high[4];                  /* 112 */
+    int16_t low[8];                   /*  96 */
+    int16_t high[8];                  /* 112 */
     int8_t rest_weights[4][TCE_STEP]; /* 128: zeros behind the rest */
 } tce_block;
 
@@ -65,8 +65,9 @@ _Static_assert(offsetof(tce_block, entry) == 28 && offsetof(tce_block, last) == 
                  "vldrb.8 q2, [r5], #16\n", "vldrb.8 q3, [r5], #16\n")
 
 /* The loop over pairs of pixels. r1, r9: inputs of the two; r3: output; r5: weights; r7: loops; r11: the block.
- * `away` turns VRSHL's rounding half up into half away from zero; `look_up` applies the table. */
-#define TCE_PAIRS(away, look_up)                                               \
+ * `away` turns VRSHL's rounding half up into half away from zero; `bound` clamps; `look_up` applies
+ * the table. */
+#define TCE_PAIRS(away, bound, look_up)                                        \
     ".syntax unified\n"                                                        \
     "push {r4-r11, lr}\n"                                                      \
     "vpush {d8-d15}\n"                                                         \
@@ -117,17 +118,16 @@ _Static_assert(offsetof(tce_block, entry) == 28 && offsetof(tce_block, last) == 
     away                                                                       \
     "vrshl.s32 q0, q0, q5\n"                                                   \
     "vrshl.s32 q1, q1, q5\n"                                                   \
-    "vadd.i32 q0, q0, r0\n"                                                    \
-    "vadd.i32 q1, q1, r0\n"                                                    \
-    "vmax.s32 q0, q0, q6\n"                                                    \
-    "vmax.s32 q1, q1, q6\n"                                                    \
-    "vmin.s32 q0, q0, q7\n"                                                    \
-    "vmin.s32 q1, q1, q7\n"                                                    \
+    "vqmovnb.s32 q0, q0\n"            /* pixel 0 in the even halfwords, */     \
+    "vqmovnt.s32 q0, q1\n"            /* pixel 1 in the odd ones */            \
+    "vqadd.s16 q0, q0, r0\n"                                                   \
+    bound                                                                      \
     look_up                                                                    \
     "add r9, r1, r4\n"                                                         \
     "vstrb.32 q0, [r3]\n"                                                      \
     "add r3, r2\n"                                                             \
-    "vstrb.32 q1, [r3]\n"                                                      \
+    "vshr.u32 q0, q0, #16\n"                                                   \
+    "vstrb.32 q0, [r3]\n"                                                      \
     "add r3, r2\n"                                                             \
     "cmp r1, r6\n"                                                             \
     "bls.w 1b\n"                                                               \
@@ -148,25 +148,35 @@ _Static_assert(offsetof(tce_block, entry) == 28 && offsetof(tce_block, last) == 
     "vadd.i32 q0, q0, q2\n"                                                    \
     "vadd.i32 q1, q1, q3\n"
 
+#define TCE_SATURATE                                                           \
+    "vqmovnb.s16 q0, q0\n"
+
+#define TCE_CLAMP                                                              \
+    "vmax.s16 q0, q0, q6\n"                                                    \
+    "vmin.s16 q0, q0, q7\n"
+
 #define TCE_LOOK_UP                                                            \
     "ldr r5, [r11, #48]\n"                                                     \
-    "vldrb.u32 q2, [r5, q0]\n"                                                 \
-    "vldrb.u32 q3, [r5, q1]\n"                                                 \
-    "vmov q0, q2\n"                                                            \
-    "vmov q1, q3\n"
+    "vldrb.u16 q1, [r5, q0]\n"                                                 \
+    "vmov q0, q1\n"
 /* clang-format on */
 
-/* Every pixel, four channels. Nothing below the zero point survives the clamp: rounding negatives is of no concern. */
+/* Every pixel, four channels. Nothing below the zero point survives this clamp: how negatives are rounded is of no
+ * concern. */
 __attribute__((naked)) TCE_NOINLINE static void tce_pairs_relu(tce_block *block __attribute__((unused))) {
-    __asm__ volatile(TCE_PAIRS("", "")::: "memory");
+    __asm__ volatile(TCE_PAIRS("", TCE_SATURATE, "")::: "memory");
 }
 
-__attribute__((naked)) TCE_NOINLINE static void tce_pairs(tce_block *block __attribute__((unused))) {
-    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, "")::: "memory");
+__attribute__((naked)) TCE_NOINLINE static void tce_pairs_linear(tce_block *block __attribute__((unused))) {
+    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, TCE_SATURATE, "")::: "memory");
+}
+
+__attribute__((naked)) TCE_NOINLINE static void tce_pairs_clamped(tce_block *block __attribute__((unused))) {
+    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, TCE_CLAMP, "")::: "memory");
 }
 
 __attribute__((naked)) TCE_NOINLINE static void tce_pairs_table(tce_block *block __attribute__((unused))) {
-    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, TCE_LOOK_UP)::: "memory");
+    __asm__ volatile(TCE_PAIRS(TCE_AWAY_FROM_ZERO, TCE_CLAMP, TCE_LOOK_UP)::: "memory");
 }
 
 /* Weight rows of up to four channels, for what the assembly does not do: left shifts and the channels after the last
@@ -214,37 +224,75 @@ TCE_NOINLINE static void tce_any_four(const int8_t *in, int8_t *out, int32_t pix
     }
 }
 
+/* Codes of two pixels in the even and the odd halfwords. `away` (a constant): round halves of negatives down. */
+static inline int16x8_t tce_codes_two(int32x4_t pixel0, int32x4_t pixel1, tce_scale4 scale, int away,
+                                      tce_output output) {
+    pixel0 = vqrdmulhq_s32(pixel0, scale.multiplier);
+    pixel1 = vqrdmulhq_s32(pixel1, scale.multiplier);
+    if (away) {
+        pixel0 = vaddq_s32(pixel0, vshrq_n_s32(pixel0, 31));
+        pixel1 = vaddq_s32(pixel1, vshrq_n_s32(pixel1, 31));
+    }
+    pixel0 = vrshlq_s32(pixel0, scale.shift);
+    pixel1 = vrshlq_s32(pixel1, scale.shift);
+    int16x8_t codes = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), pixel0), pixel1);
+    codes = vqaddq_n_s16(codes, (int16_t)output.zero_point);
+    return vminq_s16(vmaxq_s16(codes, vdupq_n_s16((int16_t)output.low)), vdupq_n_s16((int16_t)output.high));
+}
+
+/* k = 1, four channels of `pairs` pairs of pixels, shifts to the right. `look_up` (a constant): there is a table. */
+__attribute__((always_inline)) static inline void tce_broad_pairs(const int8_t *x, int8_t *y, int32_t pairs,
+                                                                  int32x4_t bias, int32x4_t weights, tce_scale4 scale,
+                                                                  int away, int look_up, const tce_conv1x1 *layer) {
+    const int32_t c_out = layer->c_out;
+    const tce_output output = layer->output;
+    for (; pairs > 0; pairs--) {
+        const int32x4_t pixel0 = vaddq_s32(bias, vmulq_n_s32(weights, *x++));
+        const int32x4_t pixel1 = vaddq_s32(bias, vmulq_n_s32(weights, *x++));
+        int16x8_t two = tce_codes_two(pixel0, pixel1, scale, away, output);
+        if (look_up) {
+            two = vldrbq_gather_offset_s16(output.table, vreinterpretq_u16_s16(vaddq_n_s16(two, 128)));
+        }
+        const uint32x4_t codes = vreinterpretq_u32_s16(two);
+        vstrbq_u32((uint8_t *)y, codes);
+        y += c_out;
+        vstrbq_u32((uint8_t *)y, vshrq_n_u32(codes, 16));
+        y += c_out;
+    }
+}
+
 /* k <= 2: one multiply-add of four channels by one input value; the weights stay in registers over the pixels. */
 TCE_NOINLINE static void tce_broad(const int8_t *in, int8_t *out, int32_t pixels, const tce_conv1x1 *layer) {
     const int32_t c_out = layer->c_out;
     const int32_t k = layer->k;
     const tce_output output = layer->output;
-    const int32x4_t low = vdupq_n_s32(output.low);
-    const int32x4_t high = vdupq_n_s32(output.high);
 
     for (int32_t c = 0; c < c_out; c += 4) {
-        const mve_pred16_t exist = vctp32q((uint32_t)(c_out - c));
+        const int32_t left = c_out - c;
+        const mve_pred16_t exist = vctp32q((uint32_t)left);
         const int32x4_t bias = vldrwq_z_s32(layer->bias + c, exist);
         const int32x4_t first = vldrbq_z_s32(layer->weights + c, exist);
         const tce_scale4 scale =
-            c_out - c >= 4 ? tce_load_scale(layer->scale + c) : tce_load_scale_some(layer->scale + c, c_out - c);
-        const int8_t *x = in;
-        int8_t *y = out + c;
-        if (k == 1 && c_out - c >= 4 && !output.table && vmaxvq_s32(INT32_MIN, scale.shift) < 0) {
-            for (int32_t p = pixels; p > 0; p--) {
-                int32x4_t value = tce_requant4_right(vmlaq_n_s32(bias, first, *x++), scale);
-                value = vaddq_n_s32(value, output.zero_point);
-                vstrbq_s32(y, vminq_s32(vmaxq_s32(value, low), high));
-                y += c_out;
+            left >= 4 ? tce_load_scale(layer->scale + c) : tce_load_scale_some(layer->scale + c, left);
+        int32_t done = 0;
+        if (k == 1 && left >= 4 && vmaxvq_s32(INT32_MIN, scale.shift) < 0) {
+            done = pixels / 2 * 2;
+            if (output.table) {
+                tce_broad_pairs(in, out + c, pixels / 2, bias, first, scale, 1, 1, layer);
+            } else if (output.low >= output.zero_point) {
+                tce_broad_pairs(in, out + c, pixels / 2, bias, first, scale, 0, 0, layer);
+            } else {
+                tce_broad_pairs(in, out + c, pixels / 2, bias, first, scale, 1, 0, layer);
             }
-        } else {
-            const int32x4_t second = k == 2 ? vldrbq_z_s32(layer->weights + c_out + c, exist) : vdupq_n_s32(0);
-            for (int32_t p = pixels; p > 0; p--) {
-                const int32x4_t value = vmlaq_n_s32(vmlaq_n_s32(bias, first, x[0]), second, x[k - 1]);
-                vstrbq_p_s32(y, tce_codes4(tce_requant4(value, scale), output), exist);
-                x += k;
-                y += c_out;
-            }
+        }
+        const int32x4_t second = k == 2 ? vldrbq_z_s32(layer->weights + c_out + c, exist) : vdupq_n_s32(0);
+        const int8_t *x = in + done * k;
+        int8_t *y = out + c + done * c_out;
+        for (; done < pixels; done++) {
+            const int32x4_t value = vmlaq_n_s32(vmlaq_n_s32(bias, first, x[0]), second, x[k - 1]);
+            vstrbq_p_s32(y, tce_codes4(tce_requant4(value, scale), output), exist);
+            x += k;
+            y += c_out;
         }
     }
 }
@@ -289,9 +337,11 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch
         tce_broad(in, out, pixels, layer);
         return;
     }
+    const int saturates = output.low == -128 && output.high == 127;
     void (*const pairs)(tce_block *) = output.table                      ? tce_pairs_table
+                                       : !saturates                      ? tce_pairs_clamped
                                        : output.low >= output.zero_point ? tce_pairs_relu
-                                                                         : tce_pairs;
+                                                                         : tce_pairs_linear;
     /* the first run through the chain takes 1 .. 4 steps, each further one 4 */
     const int32_t first = steps > 0 ? (steps - 1) % TCE_CHAIN + 1 : 0;
     const uint32_t entry =
@@ -306,8 +356,8 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch
     block.table = output.table;
     block.in = in;
     const mve_pred16_t some = vctp8q((uint32_t)rest);
-    vst1q_s32(block.low, vdupq_n_s32(output.low + shown));
-    vst1q_s32(block.high, vdupq_n_s32(output.high + shown));
+    vst1q_s16(block.low, vdupq_n_s16((int16_t)(output.low + shown)));
+    vst1q_s16(block.high, vdupq_n_s16((int16_t)(output.high + shown)));
 
     int32_t c = 0;
     for (; c + 4 <= c_out; c += 4) {

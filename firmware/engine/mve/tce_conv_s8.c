@@ -13,22 +13,6 @@ static int32_t tce_at_once(int32_t k) {
     return fit < 2 ? 2 : fit > 16 ? 16 : fit;
 }
 
-static void tce_copy(int8_t *to, const int8_t *from, int32_t count) {
-    for (; count > 0; count -= 16) {
-        const mve_pred16_t some = vctp8q((uint32_t)count);
-        vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
-        to += 16;
-        from += 16;
-    }
-}
-
-static void tce_fill(int8_t *to, int32_t value, int32_t count) {
-    for (; count > 0; count -= 16) {
-        vstrbq_p_s8(to, vdupq_n_s8((int8_t)value), vctp8q((uint32_t)count));
-        to += 16;
-    }
-}
-
 /* Copies the taps of the output pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels].
  */
 static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, const tce_conv *layer) {

@@ -10,7 +10,6 @@
 #include "tce_requant.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #define TCE_SIDE  4                      /* rows and columns of taps in one vector */
 #define TCE_GROUP 16                     /* channels that are interleaved together */
@@ -276,7 +275,7 @@ static mve_pred16_t tce_inside(const tce_window *w) {
 
 /* Column `column` of a map of one channel: four rows in a word. */
 static int8_t *tce_pad_word(int8_t *strip, const tce_depthwise *layer) {
-    memset(strip, layer->in_zero_point, TCE_SIDE);
+    tce_fill(strip, layer->in_zero_point, TCE_SIDE);
     return strip + TCE_SIDE;
 }
 
@@ -333,9 +332,9 @@ static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, c
         int32_t column = left;
         for (int32_t j = 0; j < w->kernel_w; j++) {
             if (rows[i] && column >= 0 && column < w->in_w) {
-                memcpy(patch, rows[i] + column * w->channels, (size_t)w->channels);
+                tce_copy(patch, rows[i] + column * w->channels, w->channels);
             } else {
-                memset(patch, layer->in_zero_point, (size_t)w->channels);
+                tce_fill(patch, layer->in_zero_point, w->channels);
             }
             patch += w->channels;
             column += w->dilation_w;

@@ -44,12 +44,6 @@ static inline int32x4_t tce_requant4(int32x4_t value, tce_scale4 scale) {
     return vrshlq_s32(value, right);
 }
 
-/* The same where every shift is to the right. */
-static inline int32x4_t tce_requant4_right(int32x4_t value, tce_scale4 scale) {
-    value = vqrdmulhq_s32(value, scale.multiplier);
-    return vrshlq_s32(vaddq_s32(value, vshrq_n_s32(value, 31)), scale.shift);
-}
-
 /* Zero point, clamp, table: codes in the low bytes of the lanes, for vstrbq_s32. */
 static inline int32x4_t tce_codes4(int32x4_t value, tce_output output) {
     value = vaddq_n_s32(value, output.zero_point);
@@ -58,6 +52,23 @@ static inline int32x4_t tce_codes4(int32x4_t value, tce_output output) {
         value = vldrbq_gather_offset_s32(output.table, vreinterpretq_u32_s32(vaddq_n_s32(value, 128)));
     }
     return value;
+}
+
+/* memcpy and memset, in line. */
+static inline void tce_copy(int8_t *to, const int8_t *from, int32_t count) {
+    for (; count > 0; count -= 16) {
+        const mve_pred16_t some = vctp8q((uint32_t)count);
+        vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
+        to += 16;
+        from += 16;
+    }
+}
+
+static inline void tce_fill(int8_t *to, int32_t value, int32_t count) {
+    for (; count > 0; count -= 16) {
+        vstrbq_p_s8(to, vdupq_n_s8((int8_t)value), vctp8q((uint32_t)count));
+        to += 16;
+    }
 }
 
 #endif
