@@ -26,6 +26,7 @@ _CUSTOM = 32
 MAX_RANK = 6
 MAX_FILE_BYTES = 1 << 26  # 64 MB: eight times the flash of the largest board; more only costs time
 MAX_OPERATORS = 1024  # planning takes time by the square of them; a MobileNetV3 has 130
+MAX_ENDS = 64  # graph inputs, graph outputs, and inputs of one operator
 FULL_INT8 = "quantise the model to full int8 with int8 input and output"
 
 
@@ -76,6 +77,9 @@ class _Reader:
         if len(self.operators) > MAX_OPERATORS:
             raise ExportError(f"the model has {len(self.operators)} operators, above {MAX_OPERATORS}",
                               "split the model; no network for a microcontroller is so deep")  # fmt: skip
+        if max(len(self.inputs), len(self.outputs)) > MAX_ENDS:
+            raise ExportError(f"the model has {len(self.inputs)} inputs and {len(self.outputs)} outputs, above {MAX_ENDS}",
+                              "concatenate them, or split the model")  # fmt: skip
         if len(set(self.inputs)) != len(self.inputs):
             raise ExportError(f"the graph inputs {self.inputs} name one tensor twice", "convert the model again")
         self.result.inputs = [self.activation(i, "graph input") for i in self.inputs]
@@ -93,6 +97,8 @@ class _Reader:
         where = f"operator {index} {kind}"
         if not inputs or len(outputs) != 1:
             raise corrupt(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs")
+        if len(inputs) > MAX_ENDS:
+            raise ExportError(f"{where} has {len(inputs)} inputs, above {MAX_ENDS}", "concatenate in steps")
         where += f" {_clean(self.raw(outputs[0], where).text(3))}"
         where += f" ({', '.join(str(list(self.shape(i, where))) for i in inputs if i >= 0)})"
         parameter = PARAMETER_INPUT.get(kind)

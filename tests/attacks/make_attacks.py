@@ -194,6 +194,8 @@ OBJECTS: dict[str, tuple[Callable[[Any], Any], int, tuple[str, ...]]] = {
     "constant-as-graph-output": (lambda m: (scales(m.of(CONV, 1), 0.1), zeros(m.of(CONV, 1), 0), put(m.sub, outputs=m.ops[0].inputs[1:2])), 5, ("constant",)),
     "constant-written-by-an-operator": (lambda m: put(m.out(MEAN), buffer=m.of(CONV, 1).buffer), 7, ("mean",)),
     "two-subgraphs": (lambda m: m.model.subgraphs.append(m.sub), 5, ("2 subgraphs",)),
+    "a-hundred-outputs": (lambda m: put(m.sub, outputs=np.full(100, m.ops[DENSE].outputs[0], np.int32)), 5, ("100 outputs",)),
+    "an-operator-of-a-hundred-inputs": (lambda m: put(m.ops[MEAN], inputs=np.full(100, m.ops[MEAN].inputs[0], np.int32)), 5, ("operator 2 MEAN", "100 inputs")),
     # operators
     "custom-operator": (lambda m: opcode(m, CONV, 32, 'Evil*/ system("id")'), 5, ("operator 0", "custom", "[1, 8, 8, 1]")),
     "control-flow-while": (lambda m: opcode(m, MEAN, 119), 5, ("operator 2 WHILE",)),

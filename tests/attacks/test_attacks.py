@@ -36,6 +36,13 @@ def test_the_file_behind_them_is_sound(tmp_path: Path) -> None:
     assert library.macs == read_model(HERE / "sound.tflite").graph.macs()
 
 
+def test_a_dynamic_batch_is_one_where_the_user_says_so() -> None:
+    for name in ("shape-dynamic", "shape-signature-dynamic"):
+        assert read_model(HERE / f"{name}.tflite", batch_one=True).graph.tensors["x"].shape == (1, 8, 8, 1)
+    with pytest.raises(ExportError, match="dynamic"):
+        read_model(HERE / "shape-signature-dynamic-rows.tflite", batch_one=True)
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_attack_is_refused_with_its_code_its_words_and_a_way_out(name: str, tmp_path: Path) -> None:
     start = time.perf_counter()
