@@ -19,6 +19,7 @@ import numpy as np
 from tinyclap_export.codegen.library import CLibrary, generate
 from tinyclap_export.float_run import run_float
 from tinyclap_export.lint import lint
+from tinyclap_export.passes import optimise
 
 from tinyclap_edge import __version__
 from tinyclap_edge.boards import Board
@@ -102,7 +103,7 @@ def export_bundle(
         spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
         pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
-        library = generate(encoder.graph, folder / "c", isa=kernel_isa(request.board))
+        library = generate(optimise(encoder.graph)[0], folder / "c", isa=kernel_isa(request.board), schedule="auto")
         plan_memory(request.board, library.arena_bytes, code_bytes=library.const_bytes)  # before the slow part
         advance(1)
         windows = parity_windows(PARITY_WINDOWS, spec)

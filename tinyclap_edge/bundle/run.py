@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from tinyclap_export.codegen import generate
+from tinyclap_export.passes import optimise
 
 from tinyclap_edge.audio import padded, window_starts
 from tinyclap_edge.bundle.golden import Stages
@@ -83,7 +84,8 @@ def prepare(
 
 def _host_program(bundle: Bundle, work: Path) -> Path:
     """The firmware of a bundle for this PC: its encoder generated again, with the portable kernels."""
-    encoder = generate(bundle.pipeline().encoder, work / "host-encoder", isa="portable")
+    graph, _ = optimise(bundle.pipeline().encoder)
+    encoder = generate(graph, work / "host-encoder", isa="portable", schedule="auto")
     return HostTarget().build(bundle.firmware, work / "host-app", encoder.directory)
 
 
