@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from tinyclap_export.tflite_writer import write_tflite
 
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.emulator.qemu_target import qemu_available
-from tinyclap_edge.device.toolchain import find_zig
+from tinyclap_edge.device.toolchain import find_toolchain, find_zig
+from tinyclap_edge.engine.compile_model import generate_library
 from tinyclap_edge.engine.emulate import choose_engine, parse_rows
 from tinyclap_edge.engine.model_file import read_model
+from tinyclap_edge.engine.model_project import NAME, compile_object
 from tinyclap_edge.engine.model_run import ModelRun, run_model
 from tinyclap_edge.errors import DeviceError, DoesNotFit, UsageError
+from tinyclap_edge.resources import firmware_dir
 
 GRAPH = read_tflite(SOUND.read_bytes())
 X = rows_for((1, 8, 8, 1), 5)
@@ -75,6 +79,25 @@ def test_static_ram_is_planned_exactly_and_flash_within_a_percent(on_m4: ModelRu
     assert linked["ram_bytes"] == -(-on_m4.facts["push_arena_bytes"] // 16) * 16 + row
     assert planned["flash"].keys() == linked["flash"].keys()
     assert abs(planned["flash_bytes"] - linked["flash_bytes"]) <= linked["flash_bytes"] // 100
+
+
+@pytest.mark.parametrize("schedule", ["layers", "rows"])
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_the_runner_compiles_with_every_warning_an_error(compiler: str, schedule: str, tmp_path: Path) -> None:
+    board = find_board("stm32f4")
+    if (compiler == "gcc" and not shutil.which("arm-none-eabi-gcc")) or (compiler == "zig" and find_zig() is None):
+        pytest.skip(f"{compiler} is not installed")
+    tool = find_toolchain(board, compiler)
+    library = generate_library(read_model(SOUND), tmp_path / "lib", NAME, "dsp", schedule)
+    compile_object(board, library, "0" * 16, tmp_path, tool)  # writes the header of inputs and outputs
+    ports = firmware_dir() / "ports"
+    folders = (tmp_path, tmp_path / "lib", firmware_dir() / "app", ports, ports / "semihost", ports / "freestanding")
+    strict = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-c"]
+    command = [*tool.cc, *tool.compile_flags, *strict, *(f"-I{f}" for f in folders)]
+    done = subprocess.run(
+        [*command, str(firmware_dir() / "model" / "model_main.c")], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @MISSING_ZIG
