@@ -20,6 +20,7 @@ from tinyclap_export.passes import optimise
 from tinyclap_export.tflite_writer import write_tflite
 
 from benchmarks.engine_models import MODELS, PHINET_S, SHAPES, engine_model
+from benchmarks.engine_stream import stream_row
 from benchmarks.store import EMULATED, MEASURED, load_results, save_result
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.emulator.qemu_target import qemu_available
@@ -68,7 +69,7 @@ def main(names: list[str] | None = None) -> None:
     """The models of these names, by default all. NumbersDiffer (6) when a byte is not LiteRT's."""
     chosen = names or MODELS
     old = load_results().get("engine", {})
-    tables: dict[str, list[dict[str, Any]]] = {"models": [], "rows": [], "schedules": []}
+    tables: dict[str, list[dict[str, Any]]] = {"models": [], "rows": [], "schedules": [], "streams": []}
     with tempfile.TemporaryDirectory(prefix="tce-engine-") as work:
         for name in MODELS:
             if name in chosen:
@@ -78,7 +79,7 @@ def main(names: list[str] | None = None) -> None:
             for key, rows in tables.items():
                 rows.extend(fresh[key])
     save_result("engine", {"samples": SAMPLES, "peer_source": PEER_SOURCE, **tables})
-    ran = [row for row in (*tables["rows"], *tables["schedules"]) if row["fits"]]
+    ran = [row for row in (*tables["rows"], *tables["schedules"], *tables["streams"]) if row["fits"]]
     different = [f"{row['model']} on {row['core']} ({row['schedule']})" for row in ran if not row["identical"]]
     if different:
         raise NumbersDiffer(f"other bytes than LiteRT's: {', '.join(different)}", "the result file says where")
@@ -101,7 +102,14 @@ def measure(name: str, work: Path) -> dict[str, list[dict[str, Any]]]:
     by_schedule = [
         row for schedule in SCHEDULES if (row := on_core(name, model, rows[:1], wanted[:1], SCHEDULES_ON, schedule))
     ]
-    return {"models": [about(name, model, path)], "rows": found, "schedules": by_schedule}
+    window = next((row["instructions"] for row in by_schedule if row["fits"] and row["schedule"] == "rows"), None)
+    stream = stream_row(name, model.graph, window) if window else None
+    return {
+        "models": [about(name, model, path)],
+        "rows": found,
+        "schedules": by_schedule,
+        "streams": [{**stream, "encoder": model.id}] if stream else [],
+    }
 
 
 def inputs_of(graph: Graph) -> np.ndarray:

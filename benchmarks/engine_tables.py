@@ -65,6 +65,21 @@ def engine_schedules(results: Results) -> str:
     return table(head, cells, right=(3, 4, 5))
 
 
+def engine_streams(results: Results) -> str:
+    """What a hop costs when rows never end."""
+    cells = [
+        [
+            row["model"], code(row["encoder"][:8]), f"{row['hop_rows']} of {row['window_rows']} rows",
+            number(row["instructions_per_hop"]), number(row["window_share"]), f"{row['ratio']:.3f}",
+            number(row["arena_bytes"]), "yes" if row["identical"] else "**no**",
+        ]
+        for row in results["engine"]["streams"]
+    ]  # fmt: skip
+    head = ["model", "file", "hop", "instructions a hop (emulated)", "its share of a window", "ratio", "arena",
+            "the reference's bytes"]  # fmt: skip
+    return table(head, cells, right=(3, 4, 5, 6))
+
+
 def engine_passes(results: Results) -> str:
     """What the passes take out of each file."""
     cells = []
@@ -118,6 +133,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "engine": engine,
     "engine-costs": engine_costs,
     "engine-schedules": engine_schedules,
+    "engine-streams": engine_streams,
     "engine-passes": engine_passes,
     "engine-kinds": engine_kinds,
 }
