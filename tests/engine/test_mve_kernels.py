@@ -102,10 +102,13 @@ def test_elementwise_kernels() -> None:
     def size(m: Maker) -> int:
         return int(m.rng.integers(1, 90))
 
+    def few(m: Maker) -> int:
+        return int(m.rng.integers(1, 6))
+
     sweep(lambda m: m.table(size(m)), 20, 12)
     sweep(lambda m: m.add_table(size(m)), 120, 13)
     sweep(lambda m: m.mean_add(size(m), size(m)), 60, 14)
-    sweep(lambda m: m.mean(2, *(int(m.rng.integers(1, 6)) for _ in range(3)), int(m.rng.integers(1, 24))), 60, 15)
+    sweep(lambda m: m.mean(2, few(m), few(m), few(m), int(m.rng.integers(1, 24))), 60, 15)
 
 
 def test_a_mean_of_more_pixels_than_16_bits_hold() -> None:
@@ -139,11 +142,13 @@ def test_weights_may_lie_at_any_address() -> None:
 @pytest.mark.parametrize(
     ("draw", "limit"),
     [
+        (lambda m: m.conv1x1(32, 1, 72), 3.8),
         (lambda m: m.conv1x1(50, 16, 64), 0.42),
         (lambda m: m.conv1x1(32, 36, 208), 0.30),
         (lambda m: m.conv1x1(16, 64, 64), 0.20),
         (lambda m: m.conv1x1(13, 256, 64), 0.15),
-        (lambda m: m.depthwise(Window(32, 72)), 0.90),
+        (lambda m: m.depthwise(Window(32, 72)), 0.85),
+        (lambda m: m.depthwise(Window(8, 370, 5, 5, pad_left=2, pad_right=2)), 2.1),
         (lambda m: m.dense(1, 288, 256), 0.29),
         (lambda m: m.table(1024), 0.29),
         (lambda m: m.mean_add(50, 64), 0.40),
