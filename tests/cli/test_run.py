@@ -18,6 +18,7 @@ from tinyclap_export.tflite_writer import write_tflite
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.emulator.qemu_target import qemu_available
 from tinyclap_edge.device.toolchain import find_toolchain, find_zig
+from tinyclap_edge.engine import emulate
 from tinyclap_edge.engine.compile_model import generate_library
 from tinyclap_edge.engine.emulate import choose_engine, parse_rows
 from tinyclap_edge.engine.model_file import read_model
@@ -59,6 +60,18 @@ def test_a_cortex_m55_gives_the_references_bytes_with_counted_instructions() -> 
     assert np.array_equal(done.outputs, WANTED.reshape(len(X), -1))
     assert done.facts["engine"] == "qemu" and 1000 < done.facts["instructions"] < 1_000_000
     assert done.facts["sizes"]["ram_equal"] and done.facts["sizes"]["flash_error"] < 0.01
+
+
+@MISSING_ZIG
+@pytest.mark.qemu
+@pytest.mark.parametrize("plugin", [None, Path("/no/such/plugin.so")])
+def test_without_a_counter_qemu_still_gives_the_bytes(plugin: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not qemu_available(find_board("mps3-an547")):
+        pytest.skip("qemu-system-arm is not installed")
+    monkeypatch.setattr(emulate, "counter_plugin", lambda: plugin)
+    done = ran("mps3-an547")
+    assert np.array_equal(done.outputs, WANTED.reshape(len(X), -1))
+    assert done.facts["instructions"] is None and done.facts["by_function"] is None
 
 
 @MISSING_ZIG

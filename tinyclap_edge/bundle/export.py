@@ -234,6 +234,8 @@ def _manifest(
             "macs": library.macs,
             "arena_bytes": library.arena_bytes,
             "const_bytes": library.const_bytes,
+            "schedule": library.schedule,
+            "schedule_reason": library.why,
         },
         "frontend": {"id": spec.frontend_id, **spec.to_dict()},
         "parity": {"windows": PARITY_WINDOWS, "digest": stages.digest()},

@@ -35,6 +35,7 @@ _FORM: dict[str, Any] = {
     "encoder": {
         "id": str, "space": str, "student": str, "arch": str, "teacher": str, "dim": int, "r": int, "reduction": str,
         "ranges": str, "params": int, "macs": int, "arena_bytes": int, "const_bytes": int,
+        "schedule": str, "schedule_reason": str,
     },
     "frontend": {"id": str},
     "parity": {"windows": int, "digest": str},

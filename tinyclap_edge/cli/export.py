@@ -55,6 +55,7 @@ def show_export(manifest: dict[str, Any]) -> None:
     )
     rows = [[m["what"], f"{m['bytes']:,}", m["region"], f"{m['share']:.0%}"] for m in memory]
     table("", ["memory (planned)", "bytes", "region", "of it"], rows, right=(1, 3))
+    result(f"schedule {encoder['schedule']}: {encoder['schedule_reason']}")
     result(
         f"encoder {encoder['id']}  ·  digest of {manifest['parity']['windows']} windows {manifest['parity']['digest']}"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tinyclap_edge.cli.output import progress, result, table, verb
+from tinyclap_edge.cli.output import progress, result, table, verb, warn
 
 
 @verb("run")
@@ -50,6 +50,8 @@ def command(
     with progress(f"running {len(rows)} samples on {target if target == 'host' else found.name}"):
         done = run_model(source, found, rows, target, schedule, engine, toolchain)
     write_rows(out, split_outputs(done.outputs, source.graph, batched))
+    if target == "emulator" and done.facts["instructions"] is None:
+        warn("instructions were not counted: QEMU's counter needs a C compiler for this PC, and a QEMU with plugins")
     show_run(done.facts, {r.name: r.size_bytes for r in found.regions})
     result(str(out))
     return {**done.facts, "out": str(out)}

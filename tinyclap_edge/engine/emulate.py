@@ -120,27 +120,32 @@ def _qemu(
     machine = MACHINES[board.emulator.qemu]
     _check_memory(image, machine, board)
     plugin = counter_plugin()
+    command = [machine.program, "-M", board.emulator.qemu, "-kernel", "model.elf", "-display", "none",
+               "-serial", "none", "-monitor", "none", "-semihosting-config", "enable=on,target=native"]  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="tce-qemu-") as work:
         folder = Path(work)
         (folder / INPUTS_FILE).write_bytes(rows.tobytes())
         shutil.copyfile(elf, folder / "model.elf")
-        command = [machine.program, "-M", board.emulator.qemu, "-kernel", "model.elf", "-display", "none",
-                   "-serial", "none", "-monitor", "none", "-semihosting-config", "enable=on,target=native"]  # fmt: skip
-        if plugin is not None:
-            lines = [f"{a} {b} {p}" for a, b, p in zip(phases.starts, phases.ends, phases.phases, strict=True)]
-            (folder / "map.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
-            command += ["-plugin", f"{plugin},map=map.txt,out=counts.txt"]
-        try:
-            done = subprocess.run(command, cwd=work, timeout=timeout_s, capture_output=True, text=True,
-                                  errors="replace", stdin=subprocess.DEVNULL, check=False)  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise DeviceError(f"the image ran longer than {timeout_s:g} s in QEMU", "give it fewer rows") from error
-        except OSError as error:
-            raise DeviceError(f"QEMU could not be started: {error.strerror}") from error
+        lines = [f"{a} {b} {p}" for a, b, p in zip(phases.starts, phases.ends, phases.phases, strict=True)]
+        (folder / "map.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+        counting = ["-plugin", f"{plugin},map=map.txt,out=counts.txt"] if plugin is not None else []
+        done = _start_qemu([*command, *counting], work, timeout_s)
+        if counting and done.returncode and not done.stdout and "plugin" in done.stderr:
+            done = _start_qemu(command, work, timeout_s)  # a QEMU that was built without plugins
         if not done.stdout and done.returncode:
             complaint = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise DeviceError(f"QEMU ended with exit code {done.returncode}: {complaint}", "QEMU 7.2 or later is known")
         return done.stdout, done.returncode, _read_counts(folder / "counts.txt", phases)
+
+
+def _start_qemu(command: list[str], work: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, cwd=work, timeout=timeout_s, capture_output=True, text=True,
+                              errors="replace", stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(f"the image ran longer than {timeout_s:g} s in QEMU", "give it fewer rows") from error
+    except OSError as error:
+        raise DeviceError(f"QEMU could not be started: {error.strerror}") from error
 
 
 def _read_counts(path: Path, phases: PhaseMap) -> list[int] | None:

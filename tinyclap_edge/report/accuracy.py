@@ -28,6 +28,14 @@ PROCEDURAL = (
 )
 
 
+def _clean_first(shift: str) -> tuple[int, str, float]:
+    """Sort key of a distortion's name: clean, white noise, pink noise from weak to strong, then the others."""
+    for place, start in enumerate(("clean", "white noise ", "pink noise ")):
+        if shift.startswith(start):
+            return place, "", -float(shift.removeprefix(start).removesuffix(" dB") or 0)
+    return 3, shift, 0.0
+
+
 @dataclass(frozen=True)
 class Examined:
     """A card, and whether an emulated core gave the int8 encoder's bytes (then its accuracies are the same)."""
@@ -102,7 +110,7 @@ def lines(e: Examined) -> dict[str, list[Line]]:
         "Families that neither teacher nor student ever heard": unseen,
         "Attribute queries": attributes,
         "Retrieval, R@1": retrieval,
-        "Shifts": [Line(name, ("shifts", name), chance) for name in names],
+        "Shifts": [Line(name, ("shifts", name), chance) for name in sorted(names, key=_clean_first)],
     }
     kept = {title: [x for x in rows if any(e.at(f, *x.path) for f in e.forms)] for title, rows in groups.items()}
     return {title: rows for title, rows in kept.items() if rows}

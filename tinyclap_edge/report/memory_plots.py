@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyclap_edge.report.plots import KINDS, OTHER, WIDTH, kind_colours
@@ -50,13 +50,18 @@ def memory_map(manifest: Mapping[str, Any], bench: Mapping[str, Any] | None) -> 
 
 
 def arena_over_time(manifest: Mapping[str, Any]) -> str:
-    """A rectangle a tensor: as high as its bytes at its offset, as wide as the layers during which it is needed."""
-    tensors, layers = manifest["tensors"], manifest["layers"]
-    arena = manifest["encoder"]["arena_bytes"]
+    """A rectangle a tensor: as high as its bytes at its offset, as wide as the steps during which it is needed.
+
+    A step is a layer, or in the schedule `rows` a phase: there many layers run together, each with a ring of rows.
+    """
+    layers, encoder = manifest["layers"], manifest["encoder"]
+    tensors = _without_hidden_scratch(manifest["tensors"])
+    arena = encoder["arena_bytes"]
     kinds = {layer["writes"]: layer["kind"] for layer in layers}
     height, left, top, bottom = 340.0, 58.0, 34.0, 42.0
     first = min(t["first"] for t in tensors)
     last = max(t["last"] for t in tensors)
+    word, steps = ("layer", len(layers)) if encoder["schedule"] == "layers" else ("phase", last)
     step = (WIDTH - left - 6) / (last - first + 1)
     scale = (height - top - bottom) / max(arena, 1)
     drawing = Drawing(WIDTH, height, "The arena while the layers run")
@@ -73,14 +78,24 @@ def arena_over_time(manifest: Mapping[str, Any]) -> str:
         tall = t["size"] * scale
         y = height - bottom - (t["offset"] + t["size"]) * scale
         css = "c5" if t["role"] == "input" else KINDS.get(kinds.get(t["name"], ""), OTHER)[0]
-        layer = f"layers {max(t['first'], 0)} to {min(t['last'], len(layers) - 1)}"
-        tip = f"{t['name']}: {t['size']:,} bytes at {t['offset']:,}, {layer}"
+        when = f"{word}s {max(t['first'], 0)} to {max(min(t['last'], steps - 1), 0)}"
+        tip = f"{t['name']}: {t['size']:,} bytes at {t['offset']:,}, {when}"
         drawing.rect(x + 0.6, y + 0.6, wide - 1.2, max(tall - 1.2, 0.8), css, tip, alpha=0.85, radius=1.5)
         name = t["name"] if wide >= _INSIDE * len(t["name"]) + 8 else t["name"].split("/")[0]
         if tall > 14 and wide >= _INSIDE * len(name) + 4:
             drawing.text(x + wide / 2, y + 12.5, name, "inside", "middle", tip)
-    for value in range(0, len(layers), 5 if len(layers) > 12 else 1):
+    for value in range(0, steps, 5 if steps > 12 else 1):
         x = left + (value - first + 0.5) * step
         drawing.text(x, height - bottom + 16, str(value), "small", "middle")
-    drawing.text((left + WIDTH) / 2, height - 6, "layer", "small", "middle")
+    drawing.text((left + WIDTH) / 2, height - 6, word, "small", "middle")
     return drawing.render()
+
+
+def _without_hidden_scratch(tensors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Layers of one phase share their scratch: only the largest of those at one place and time is drawn."""
+    seen: dict[tuple[int, int, int], Mapping[str, Any]] = {}
+    for t in tensors:
+        if t["role"] == "scratch":
+            key = (t["first"], t["last"], t["offset"])
+            seen[key] = max(seen.get(key, t), t, key=lambda other: int(other["size"]))
+    return [t for t in tensors if t["role"] != "scratch" or t is seen[t["first"], t["last"], t["offset"]]]
