@@ -75,6 +75,7 @@ def check(numbers: list[int], folder: Path, schedule: str) -> None:
     assert not wrong, {n: (bad, [op.kind for op in family_graph(n).ops]) for n, bad in wrong.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", FORCED)
 def test_three_hundred_models_give_litert_bytes_in_c(schedule: str, tmp_path: Path) -> None:
     check(list(range(MEMBERS)), tmp_path, schedule)
