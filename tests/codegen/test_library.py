@@ -68,12 +68,13 @@ def test_the_header_states_every_size(tmp_path):
     assert np.float32(macros["TCE_PROBE_OUTPUT_SCALE"]) == target.quant.s
 
 
+@pytest.mark.parametrize("schedule", ["layers", "rows"])
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "zig"])
-def test_all_c_compiles_with_every_warning_an_error(compiler, tmp_path):
+def test_all_c_compiles_with_every_warning_an_error(compiler, schedule, tmp_path):
     command = [compiler] if compiler != "zig" else _zig()
     if compiler != "zig" and shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    library = generate(random_graph(12), tmp_path / "c")
+    library = generate(random_graph(12), tmp_path / "c", schedule=schedule)
     sources = [*library.sources[:2], *sorted(engine_directory().glob("*.c"))]
     done = subprocess.run([*command, *STRICT, "-O2", f"-I{library.include_dir}", "-c", *map(str, sources)],
                           cwd=tmp_path, capture_output=True, text=True, check=False)  # fmt: skip
@@ -105,10 +106,11 @@ int main(void)
 """
 
 
+@pytest.mark.parametrize("schedule", ["layers", "rows"])
 @pytest.mark.parametrize("seed", [3, 8, 21, 40])
-def test_runs_clean_under_address_and_undefined_behaviour_sanitizers(seed, tmp_path):
+def test_runs_clean_under_address_and_undefined_behaviour_sanitizers(seed, schedule, tmp_path):
     graph = random_graph(seed)
-    library = generate(graph, tmp_path / "c")
+    library = generate(graph, tmp_path / "c", schedule=schedule)
     (tmp_path / "main.c").write_text(RUNNER)
     program = tmp_path / "runner"
     command = [*find_compiler(), "-std=c11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",

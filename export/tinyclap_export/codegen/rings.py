@@ -7,7 +7,7 @@ schedule; one that is needed as a whole is a ring of all its rows. Element-wise 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinyclap_export.codegen.firing import RowLives, Trace, play
@@ -16,6 +16,7 @@ from tinyclap_export.codegen.placement import Lives, Packer, Piece, Storage, pea
 from tinyclap_export.codegen.stages import ENDLESS, Program, Task
 
 PROGRESS = "rows made"  # storage of the stages' counters
+MAX_PIECES = 128  # of a storage: a taller map is taken in blocks of rows
 INPUT_MAP = "whole input"  # storage of the input for callers that have all rows at once
 
 
@@ -90,8 +91,7 @@ def plan_rings(program: Program, kept: Sequence[tuple[str, int]] = ()) -> RingPl
         for t in program.tasks
         if t.step.scratch_bytes
     ]  # fmt: skip
-    counters = 4 * (1 + len(program.stages))
-    storages += [always(name, size, trace.end) for name, size in ((PROGRESS, counters), *kept)]
+    storages += [always(name, size, trace.end) for name, size in ((PROGRESS, _counter_bytes(program)), *kept)]
     packer = Packer(storages)
     bound = peak_bytes(storages)
     placed, total = packer.best(bound)
@@ -105,6 +105,11 @@ def plan_rings(program: Program, kept: Sequence[tuple[str, int]] = ()) -> RingPl
     places = {name: offsets[name] for name, _ in kept}
     plan = RingPlan(rings, scratch, offsets[PROGRESS], input_offset, arena, push, bound, memory, places)
     return replace(plan, memory=_memory(program, trace, plan, root_of, kept))
+
+
+def _counter_bytes(program: Program) -> int:
+    """The input's rows, and a counter a stage that waits for rows."""
+    return 4 * (1 + len(program.looped()))
 
 
 def _scratch_name(task: Task) -> str:
@@ -148,19 +153,30 @@ def _merged(a: _Store, b: _Store) -> _Store:
 
 
 def _storage(name: str, store: _Store, trace: Trace) -> Storage:
-    """A piece a slot. In a stream what outlasts the arrival of a row is kept for ever."""
+    """A piece a slot, or a few of a tall map. In a stream what outlasts the arrival of a row is kept for ever."""
     depth, lives = store.depth, store.lives
     if store.rows == ENDLESS and (depth > 1 or _outlasts(lives, trace.pushes)):
         return always(name, depth * store.row_bytes, trace.end)
     if store.rows == ENDLESS:
-        spans = tuple((lives.first[r], lives.last[r]) for r in lives.first)
+        spans = _joined((lives.first[r], lives.last[r]) for r in lives.first)
         return Storage(name, store.row_bytes, (Piece(0, store.row_bytes, spans),))
-    pieces = []
-    for slot in range(depth):
-        rows = range(slot, store.rows, depth)
-        spans = tuple((lives.first[r], lives.last[r]) for r in rows)
-        pieces.append(Piece(slot * store.row_bytes, store.row_bytes, spans))
+    pieces, step = [], -(-depth // MAX_PIECES)
+    for slot in range(0, depth, step):
+        rows = [r for r in range(store.rows) if slot <= r % depth < slot + step]
+        size = min(step, depth - slot) * store.row_bytes
+        pieces.append(Piece(slot * store.row_bytes, size, _joined((lives.first[r], lives.last[r]) for r in rows)))
     return Storage(name, depth * store.row_bytes, tuple(pieces))
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> Lives:
+    """Intervals in order, those that meet as one."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)
 
 
 def always(name: str, size: int, end: int) -> Storage:
@@ -212,7 +228,8 @@ def _memory(
             found.append(
                 PlannedTensor(name, task.step.scratch_bytes, plan.scratch[task.number], at, at, name, "scratch")
             )
-    counters = 4 * (1 + len(program.stages))
-    found.append(PlannedTensor(PROGRESS, counters, plan.progress_offset, 0, program.phases, PROGRESS, "scratch"))
+    found.append(
+        PlannedTensor(PROGRESS, _counter_bytes(program), plan.progress_offset, 0, program.phases, PROGRESS, "scratch")
+    )
     found += [PlannedTensor(name, size, plan.kept[name], 0, program.phases, name, "scratch") for name, size in kept]
     return MemoryPlan(tuple(found), plan.arena_bytes, plan.bound_bytes, program.phases)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyclap_export.codegen import emit_layers, emit_rows, stream
+from tinyclap_export.codegen import emit_layers, emit_row_layers, emit_rows, stream
 from tinyclap_export.codegen.emit import Endless, Function, Push, Unit
 from tinyclap_export.codegen.memory import MemoryPlan, plan_memory
 from tinyclap_export.codegen.rings import plan_rings
@@ -100,9 +100,9 @@ def by_rows(graph: Graph, steps: list[Step], name: str, why: str) -> Scheduled:
     if program.pushed is not None:
         view = program.views[program.pushed]
         push = Push(view.rows, view.row_bytes, plan.push_bytes)
-    functions = emit_rows.row_functions(f"tce_{name}", program)
+    functions = emit_row_layers.row_functions(f"tce_{name}", program)
     unit = Unit(name, graph, steps, functions, plan.arena_bytes, "rows", push)
-    rows = emit_rows.RowUnit(unit, program, plan)
+    rows = emit_row_layers.RowUnit(unit, program, plan)
     return Scheduled(unit, emit_rows.source(rows), _kernels(rows), _row_layers(rows), plan.memory, why)
 
 
@@ -111,14 +111,14 @@ def by_stream(graph: Graph, steps: list[Step], name: str, why: str) -> Scheduled
     made = stream.plan_stream(graph, steps)
     shape = graph.tensors[graph.inputs[0]].shape
     push = Push(shape[1], shape[2] * shape[3], made.plan.arena_bytes)
-    functions = emit_rows.row_functions(f"tce_{name}", made.program)
+    functions = emit_row_layers.row_functions(f"tce_{name}", made.program)
     endless = Endless(made.first, made.kept.rows)
     unit = Unit(name, graph, steps, functions, made.plan.arena_bytes, "continuous", push, endless)
-    rows = emit_rows.RowUnit(unit, made.program, made.plan, made.kept)
+    rows = emit_row_layers.RowUnit(unit, made.program, made.plan, made.kept)
     return Scheduled(unit, stream.source(rows, made), _kernels(rows), _row_layers(rows), made.plan.memory, why)
 
 
-def _row_layers(rows: emit_rows.RowUnit) -> tuple[Layer, ...]:
+def _row_layers(rows: emit_row_layers.RowUnit) -> tuple[Layer, ...]:
     graph, layers = rows.unit.graph, []
     for task in sorted(rows.program.tasks, key=lambda t: t.number):
         reads = [read.tensor for read in task.reads if read.tensor in graph.tensors]
@@ -129,12 +129,12 @@ def _row_layers(rows: emit_rows.RowUnit) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def _kernels(rows: emit_rows.RowUnit) -> tuple[str, ...]:
+def _kernels(rows: emit_row_layers.RowUnit) -> tuple[str, ...]:
     """Engine files that a program of rows calls."""
     found: set[str] = set()
     for task in rows.program.tasks:
         if task.form == "add":
-            found.add(emit_rows.slide_kernel(rows.kept) if rows.kept else "tce_mean_add_s8")
+            found.add(emit_row_layers.slide_kernel(rows.kept) if rows.kept else "tce_mean_add_s8")
         else:
             found.update(("tce_mean_finish_s8",) if task.form == "finish" else task.step.kernels)
     return tuple(sorted(found))

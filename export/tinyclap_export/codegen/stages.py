@@ -119,6 +119,10 @@ class Program:
         sources = [self.stages[need.source] for need in self.needs(stage) if need.source is not None]
         return all(source.phase < stage.phase or self.is_single(source) for source in sources)
 
+    def looped(self) -> list[Stage]:
+        """The others: those that wait for rows, and count them."""
+        return [stage for stage in self.stages if not self.is_single(stage)]
+
     def needs(self, stage: Stage) -> list[Need]:
         """Conditions on other stages, the implied ones left out."""
         writer, found = self.writer(), []

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tinyclap_export.codegen.emit_rows import Kept, RowUnit, layers_and_stages, slot
+from tinyclap_export.codegen.emit_row_layers import Kept, RowUnit, slot
+from tinyclap_export.codegen.emit_rows import layers_and_stages
 from tinyclap_export.codegen.rings import RingPlan, plan_rings
 from tinyclap_export.codegen.stages import ENDLESS, Program, make_program
 from tinyclap_export.codegen.step import Step
