@@ -7,7 +7,7 @@ auto     the one with the smaller arena, then the fewer calls
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyclap_export.codegen import emit_layers, emit_row_layers, emit_rows, stream
 from tinyclap_export.codegen.emit import Endless, Function, Push, Unit
@@ -71,9 +71,9 @@ def make_schedule(graph: Graph, steps: list[Step], name: str, schedule: str) -> 
     layers = by_layers(graph, steps, name, "")
     if rows.ram_bytes < layers.ram_bytes:
         why = f"row by row it needs {rows.ram_bytes:,} bytes of RAM, layer by layer {layers.ram_bytes:,}"
-        return by_rows(graph, steps, name, why)
+        return replace(rows, why=why)
     why = f"layer by layer it needs {layers.ram_bytes:,} bytes of RAM, row by row {rows.ram_bytes:,}, and fewer calls"
-    return by_layers(graph, steps, name, why)
+    return replace(layers, why=why)
 
 
 def by_layers(graph: Graph, steps: list[Step], name: str, why: str) -> Scheduled:
