@@ -7,7 +7,7 @@ extern const uint32_t tce_label_pack_size;
 
 static tce_app app;
 /* In a section of its own: the linker script places it in the region that was chosen for it. */
-static uint8_t arena[TCE_ENCODER_ARENA_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
+static uint8_t arena[TCE_APP_ARENA_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
 
 int tce_app_main(void) {
     const tce_app_config config = {

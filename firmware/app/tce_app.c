@@ -4,10 +4,6 @@ _Static_assert(TCE_APP_ROWS *TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES,
                "the encoder's input is not whole log-mel rows");
 _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap would drop samples");
 
-static void copy_s8(const int8_t *from, int32_t count, int8_t *to) {
-    __builtin_memcpy(to, from, (uint32_t)count);
-}
-
 static int stop(tce_app *app, const char *what, int code) {
     tce_text_string(&app->text, "ERROR ");
     tce_text_string(&app->text, what);
@@ -81,18 +77,28 @@ int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
     return TCE_APP_OK;
 }
 
-/* The ring, oldest row first, into the network's input. */
-static void fill_input(const tce_app *app) {
+/* The ring, oldest row first, through the network. Where rows can be pushed its input needs no room of its own. */
+static void encode(const tce_app *app) {
+#ifdef TCE_ENCODER_PUSH_ARENA_BYTES
+    tce_encoder_start(app->arena);
+    for (int32_t i = app->next_row; i < TCE_APP_ROWS; ++i) {
+        tce_encoder_push(app->arena, app->rows[i]);
+    }
+    for (int32_t i = 0; i < app->next_row; ++i) {
+        tce_encoder_push(app->arena, app->rows[i]);
+    }
+#else
     int8_t *input = tce_encoder_input(app->arena); /* [rows][mels] */
-    const int32_t older =
-        (TCE_APP_ROWS - app->next_row) * TCE_LOGMEL_MELS; /* bytes from the oldest row to the ring's end */
-    copy_s8(app->rows[app->next_row], older, input);
-    copy_s8(app->rows[0], app->next_row * TCE_LOGMEL_MELS, input + older);
+    const uint32_t newer =
+        (uint32_t)(app->next_row * TCE_LOGMEL_MELS); /* bytes from the ring's start to the oldest row */
+    __builtin_memcpy(input, app->rows[app->next_row], TCE_ENCODER_INPUT_BYTES - newer);
+    __builtin_memcpy(input + TCE_ENCODER_INPUT_BYTES - newer, app->rows[0], newer);
+    tce_encoder_run(app->arena);
+#endif
 }
 
 static int run_window(tce_app *app) {
-    fill_input(app);
-    tce_encoder_run(app->arena);
+    encode(app);
     const int8_t *embedding = tce_encoder_output(app->arena);
     const int scored = tce_labels_score(&app->labels, embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
     if (scored != TCE_LABELS_OK) {

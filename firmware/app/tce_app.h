@@ -3,7 +3,7 @@
  *   PCM, 16 kHz int16 --frame--> row of TCE_LOGMEL_MELS int16 --quantise--> ring of TCE_APP_ROWS int8 rows
  *                                                                  |  every hop_frames rows, once the ring is full
  *                                                                  v
- *                                        arena input [rows][mels] -> encoder -> embedding [r] -> scores [labels]
+ *                                                       encoder -> embedding [r] -> scores [labels]
  *
  * All state is in the caller's tce_app and the caller's arena; nothing is allocated.
  *
@@ -28,6 +28,12 @@ enum {
     TCE_APP_LABELS_MAX = TCE_LABELS_COUNT_MAX
 };
 
+#ifdef TCE_ENCODER_PUSH_ARENA_BYTES /* the encoder takes rows as they come */
+#define TCE_APP_ARENA_BYTES TCE_ENCODER_PUSH_ARENA_BYTES
+#else
+#define TCE_APP_ARENA_BYTES TCE_ENCODER_ARENA_BYTES
+#endif
+
 enum {
     TCE_APP_OK = 0,
     TCE_APP_ERR_LABELS = -1, /* the label pack is damaged, or made for another encoder */
@@ -48,7 +54,7 @@ typedef struct {
 
 typedef struct {
     const tce_app_config *config;
-    uint8_t *arena; /* TCE_ENCODER_ARENA_BYTES, 16-byte aligned */
+    uint8_t *arena; /* TCE_APP_ARENA_BYTES, 16-byte aligned */
     tce_port port;
     tce_text text;
     tce_logmel logmel;

@@ -123,7 +123,7 @@ def test_an_encoder_that_does_not_fit_names_region_and_bytes_and_writes_nothing(
     import dataclasses
 
     board = find_board("stm32f4")
-    tiny = tuple(dataclasses.replace(r, size_bytes=32 << 10) if r.kind == "ram" else r for r in board.regions)
+    tiny = tuple(dataclasses.replace(r, size_bytes=24 << 10) if r.kind == "ram" else r for r in board.regions)
     with pytest.raises(DoesNotFit) as error:
         export_bundle(request(board=dataclasses.replace(board, regions=tiny)), tmp_path / "out")
     assert "region sram" in error.value.fact

@@ -72,7 +72,7 @@ def _cost(
     typical, low, high = board.estimate_seconds(total)
     power = board.power
     return {
-        "instructions": {"total": total, **per},
+        "instructions": {"total": total, **per, "schedule": counted.schedule // windows},
         "instructions_per_mac": round(per["encoder"] / max(1, manifest["encoder"]["macs"]), 3),
         "layers": layers,
         "estimate": {

@@ -104,7 +104,9 @@ def export_bundle(
         pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
         library = generate(optimise(encoder.graph)[0], folder / "c", isa=kernel_isa(request.board), schedule="auto")
-        plan_memory(request.board, library.arena_bytes, code_bytes=library.const_bytes)  # before the slow part
+        plan_memory(
+            request.board, firmware_arena_bytes(library), code_bytes=library.const_bytes
+        )  # before the slow part
         advance(1)
         windows = parity_windows(PARITY_WINDOWS, spec)
         stages = pipeline.run(windows)
@@ -122,13 +124,19 @@ def export_bundle(
         manifest["memory"] = memory_table(request, library, pack, plan)
         manifest["drift"] = drift_table(request, encoder, calibration)
         manifest["layers"] = [asdict(layer) for layer in library.layers]
-        manifest["tensors"] = [asdict(t) for t in library.memory_plan.tensors]
+        inside = manifest["encoder"]["arena_bytes"]
+        manifest["tensors"] = [asdict(t) for t in library.memory_plan.tensors if t.offset + t.size <= inside]
         write_report(folder, manifest, request.student.card)
         advance(1)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, default=_plain) + "\n", encoding="utf-8")
         write_zip(folder / archive_name(manifest), tree_bytes(folder))
     advance(1)
     return Exported(out, json.loads((out / MANIFEST).read_text(encoding="utf-8")))
+
+
+def firmware_arena_bytes(library: CLibrary) -> int:
+    """The arena of the firmware, which pushes rows where the encoder takes them: the input map is then not in it."""
+    return library.push_arena_bytes or library.arena_bytes
 
 
 def write_firmware(
@@ -149,7 +157,7 @@ def write_firmware(
     with tempfile.TemporaryDirectory() as work:
         parts = FirmwareParts(
             encoder_dir=folder / "c",
-            arena_bytes=library.arena_bytes,
+            arena_bytes=firmware_arena_bytes(library),
             const_bytes=library.const_bytes,
             frontend_dir=frontend_sources(spec, Path(work) / "frontend"),
             label_pack=pack.to_bytes(),
@@ -181,7 +189,7 @@ def memory_table(request: ExportRequest, library: CLibrary, pack: LabelPack, pla
     rows = [
         ("weights and tables", library.const_bytes, plan.code),
         ("label pack", len(pack.to_bytes()), plan.code),
-        ("encoder's arena", library.arena_bytes, plan.arena),
+        ("encoder's arena", firmware_arena_bytes(library), plan.arena),
         ("log-mel rows", spec.frames * spec.mel_bins, plan.data),
         ("stack", plan.stack_bytes, plan.data),
     ]
@@ -232,7 +240,7 @@ def _manifest(
             "ranges": request.ranges,
             "params": cost.params,
             "macs": library.macs,
-            "arena_bytes": library.arena_bytes,
+            "arena_bytes": firmware_arena_bytes(library),
             "const_bytes": library.const_bytes,
             "schedule": library.schedule,
             "schedule_reason": library.why,

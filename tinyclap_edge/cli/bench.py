@@ -68,6 +68,7 @@ def show_bench(data: dict[str, Any]) -> None:
         ]  # fmt: skip
         table("", ["", "layer", "kind", "MACs", "instructions", "per MAC"], rows, right=(0, 3, 4, 5))
         per = data["instructions"]
+        result(f"between the layers, deciding which row comes next: {per['schedule']:,} instructions")
         rows = [
             [name, f"{per[name]:,}", f"{per[name] / per['total']:.1%}"] for name in ("frontend", "encoder", "labels")
         ]

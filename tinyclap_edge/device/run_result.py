@@ -42,12 +42,13 @@ class Instructions:
     application: int  # main loop, port, text output
     logmel: int
     layers: dict[str, int]  # by layer function, in layer order
+    schedule: int  # of the encoder, outside its layers: which row comes next
     labels: int
 
     @property
     def encoder(self) -> int:
-        """All layers together."""
-        return sum(self.layers.values())
+        """All layers, and what calls them."""
+        return sum(self.layers.values()) + self.schedule
 
 
 @dataclass(frozen=True)

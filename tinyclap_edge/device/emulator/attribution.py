@@ -6,10 +6,11 @@ layer. So code is split into phases by function name, and code outside every nam
     tce_encoder_layer_NN_*                  -> that layer
     tce_logmel_*                            -> the front end
     tce_labels_*                            -> scoring
-    tce_app_*, tce_port_*, tce_text_*, main, tce_encoder_*, tce_semihost_*  -> the application
+    other tce_encoder_*                     -> the schedule: which layer makes which row, and when
+    tce_app_*, tce_port_*, tce_text_*, main, tce_semihost_*  -> the application
     everything else (kernels, memory functions, the compiler's run-time)    -> inherits
 
-Returning from a layer lands in tce_encoder_run, which is the application's: no stack need be followed.
+Returning from a layer lands in the schedule: no stack need be followed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from tinyclap_edge.device.elf_image import ElfImage
 from tinyclap_edge.device.run_result import Instructions
 
 INHERIT = -1
-START, APPLICATION, LOGMEL, LABELS, FIRST_LAYER = 0, 1, 2, 3, 4
-_APPLICATION = re.compile(r"(tce_app_|tce_port_|tce_text_|tce_semihost_|tce_encoder_).*|main")
+START, APPLICATION, LOGMEL, LABELS, SCHEDULE, FIRST_LAYER = 0, 1, 2, 3, 4, 5
+_APPLICATION = re.compile(r"(tce_app_|tce_port_|tce_text_|tce_semihost_).*|main")
 _LAYER = re.compile(r"tce_encoder_layer_(\d+)(_.*)?")
 _START = re.compile(r"tce_(reset|start|fault|trap)")
 
@@ -50,7 +51,9 @@ class PhaseMap:
     def instructions(self, counts: list[int]) -> Instructions:
         """Counts by phase -> the named result."""
         layers = {name: counts[FIRST_LAYER + i] for i, name in enumerate(self.layers)}
-        return Instructions(sum(counts), counts[START], counts[APPLICATION], counts[LOGMEL], layers, counts[LABELS])
+        return Instructions(
+            sum(counts), counts[START], counts[APPLICATION], counts[LOGMEL], layers, counts[SCHEDULE], counts[LABELS]
+        )
 
 
 def phase_map(image: ElfImage) -> PhaseMap:
@@ -75,6 +78,8 @@ def _group(name: str) -> int:
         return LOGMEL
     if name.startswith("tce_labels"):
         return LABELS
+    if name.startswith("tce_encoder"):
+        return SCHEDULE
     if _START.fullmatch(name):
         return START
     return APPLICATION if _APPLICATION.fullmatch(name) else INHERIT
