@@ -1,4 +1,4 @@
-"""`bench`: instructions by layer, memory by region, estimated time, drift, on a target."""
+"""`bench`: instructions by layer, memory by region, estimated time, drift, on a target; of an export or any model."""
 
 from __future__ import annotations
 
@@ -15,34 +15,64 @@ from tinyclap_edge.errors import UsageError
 
 
 @verb("bench")
+@click.argument("model", required=False, type=click.Path())
 @click.option("--board", help="Board; not needed with --bundle.")
 @click.option("--target", default="emulator", show_default=True, help="python, host or emulator.")
 @click.option("--bundle", help="An export; without it one is made on the spot.")
 @click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
 @click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
-@click.option("--windows", type=click.IntRange(1, 1000), default=2, show_default=True, help="Golden windows to run.")
+@click.option("--windows", type=click.IntRange(1, 1000), default=2, show_default=True,
+              help="Golden windows to run; random inputs for MODEL.")  # fmt: skip
+@click.option("--schedule", type=click.Choice(["layers", "rows", "auto"]), help="For MODEL; auto by default.")
 @click.option(
     "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
 )
 @click.option("--json-path", type=click.Path(dir_okay=False), help="Also write the figures to this file.")
 def command(
+    model: str | None,
     board: str | None,
     target: str,
     bundle: str | None,
     student: str | None,
     labels: str | None,
     windows: int,
+    schedule: str | None,
     engine: str | None,
     json_path: str | None,
 ) -> dict[str, Any]:
-    """Count what one window costs; fail (exit code 6) if a byte differs from the integer reference."""
+    """Count what one window costs; fail (exit code 6) if a byte differs from the integer reference.
+
+    With MODEL.tflite, any int8 model: instructions, MACs and instructions a MAC by layer, memory and flash.
+    """
+    if json_path and not Path(json_path).parent.is_dir():
+        raise UsageError(f"--json-path: there is no directory {Path(json_path).parent}", "make it first")
+    if model is not None:
+        if bundle or student or labels:
+            raise UsageError("MODEL.tflite and --bundle, --student or --labels exclude each other", "give one of them")
+        if not board or target != "emulator":
+            raise UsageError("a model is measured on an emulated board", f"tinyclap-edge bench {model} --board stm32h7")
+        data = _model(model, board, windows, schedule or "auto", engine)
+    else:
+        if schedule:
+            raise UsageError("--schedule goes with MODEL.tflite", "an export has chosen its own")
+        data = _export(bundle, board, student, labels, target, windows, engine)
+    if json_path:
+        temporary = Path(json_path + ".tmp")
+        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, json_path)
+    (show_bench if model is None else show_model)(data)
+    return data
+
+
+def _export(
+    bundle: str | None, board: str | None, student: str | None, labels: str | None, target: str, windows: int,
+    engine: str | None,
+) -> dict[str, Any]:  # fmt: skip
     from tinyclap_edge.bundle.bench import bench
     from tinyclap_edge.bundle.run import prepare
     from tinyclap_edge.cli.source import bundle_for
     from tinyclap_edge.report.write import update_report
 
-    if json_path and not Path(json_path).parent.is_dir():
-        raise UsageError(f"--json-path: there is no directory {Path(json_path).parent}", "make it first")
     with bundle_for(bundle, board, student, labels, target, engine) as opened, tempfile.TemporaryDirectory() as work:
         with progress(f"preparing the {target} target"):
             ready = prepare(opened, target, Path(work), engine)
@@ -50,23 +80,50 @@ def command(
             data = bench(ready, windows)
         if bundle and Path(bundle).is_dir():
             update_report(opened.folder, bench=data)
-    if json_path:
-        temporary = Path(json_path + ".tmp")
-        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, json_path)
-    show_bench(data)
     return data
+
+
+def _model(path: str, board: str, samples: int, schedule: str, engine: str | None) -> dict[str, Any]:
+    from tinyclap_edge.boards import find_board
+    from tinyclap_edge.engine.model_bench import bench_model
+    from tinyclap_edge.engine.model_file import read_model
+
+    found = find_board(board)
+    with progress(f"running {samples} random inputs on {found.name}"):
+        return bench_model(read_model(path), found, samples, schedule, engine).facts
+
+
+def show_model(facts: dict[str, Any]) -> None:
+    """The tables of a model: by layer, then as `run` shows it."""
+    from tinyclap_edge.boards import find_board
+    from tinyclap_edge.cli.run import show_run
+
+    if facts["instructions"] is not None:
+        _layers(facts["layer_table"])
+        result(f"between the layers, deciding which row comes next: {facts['schedule_glue']:,} instructions")
+    show_run(facts, {r.name: r.size_bytes for r in find_board(facts["board"]).regions})
+    result(f"{facts['samples']} random inputs: every output byte is the integer reference's")
+
+
+def _short(name: str) -> str:
+    """The first of the names that a converter joined, its end where it is long."""
+    first = name.split(";")[0]
+    return first if len(first) <= 40 else "…" + first[-39:]
+
+
+def _layers(layers: list[dict[str, Any]]) -> None:
+    rows = [
+        [str(i), _short(layer["name"]), layer["kind"].lower(), f"{layer['macs']:,}", f"{layer['instructions']:,}",
+         f"{layer['instructions'] / layer['macs']:.2f}" if layer["macs"] else ""]
+        for i, layer in enumerate(layers)
+    ]  # fmt: skip
+    table("", ["", "layer", "kind", "MACs", "instructions", "per MAC"], rows, right=(0, 3, 4, 5))
 
 
 def show_bench(data: dict[str, Any]) -> None:
     """The tables of a benchmark."""
     if "layers" in data:
-        rows = [
-            [str(i), layer["name"], layer["kind"].lower(), f"{layer['macs']:,}", f"{layer['instructions']:,}",
-             f"{layer['instructions'] / layer['macs']:.2f}" if layer["macs"] else ""]
-            for i, layer in enumerate(data["layers"])
-        ]  # fmt: skip
-        table("", ["", "layer", "kind", "MACs", "instructions", "per MAC"], rows, right=(0, 3, 4, 5))
+        _layers(data["layers"])
         per = data["instructions"]
         result(f"between the layers, deciding which row comes next: {per['schedule']:,} instructions")
         rows = [

@@ -26,7 +26,7 @@ VERBS = {
     "run": "Run an int8 .tflite on this PC or an emulated board; count what it costs.",
     "build": "Build an exported firmware project with PlatformIO.",
     "classify": "Rank the labels for sound files on a target.",
-    "bench": "Measure instructions, memory, flash and drift of an export.",
+    "bench": "Measure instructions, memory, flash and drift of an export, or of any model.",
     "labels": "Encode label packs, or show one.",
     "students": "List the built-in students, or show what an architecture costs.",
     "reference": "Remake the reference teacher and students from procedural sounds.",

@@ -63,6 +63,9 @@ def run_model(
             "macs": model.graph.macs(),
             "live_macs": library.macs,
             "layers": len(library.layers),
+            "layer_table": [
+                {"name": x.name, "kind": x.kind, "function": x.function, "macs": x.macs} for x in library.layers
+            ],
             "arena_bytes": library.arena_bytes,
             "push_arena_bytes": library.push_arena_bytes or None,
         }
