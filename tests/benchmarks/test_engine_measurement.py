@@ -52,7 +52,7 @@ def test_tables_say_which_bytes_differ_and_what_does_not_fit():
            "instructions": 2_000_000, "instructions_per_mac": 2.0, "ram_bytes": 1000, "stack_bytes": 24,
            "code_bytes": 5, "const_bytes": 6, "identical": False, "toolchain": "zig", "engine": "unicorn",
            "by_kind": {"conv1x1": 2_000_000}}  # fmt: skip
-    model = {"model": "m", "title": "M", "encoder": "0123456789abcdef", "macs": 10**6, "tflm_wheel": None,
+    model = {"model": "m", "title": "M", "encoder": "0123456789abcdef", "macs": 10**6, "weight_bytes": 2, "tflm_wheel": None,
              "peer": {"Cortex-M4": 5.0, "ram_bytes": 2048}}  # fmt: skip
     small = {"model": "m", "encoder": "0123456789abcdef", "schedule": "layers", "fits": False, "why": "too large"}
     results = {"engine": {"models": [model], "rows": [row], "schedules": [row, small], "peer_source": "measured once"}}

@@ -16,7 +16,7 @@ import pytest
 from named_sounds import LABELS
 
 from tinyclap_edge.boards import find_board
-from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes
+from tinyclap_edge.bundle.archive import npz_bytes, replacing_export, tree_bytes
 from tinyclap_edge.bundle.export import ExportRequest, export_bundle
 from tinyclap_edge.bundle.read import open_bundle
 from tinyclap_edge.errors import CorruptFile, DoesNotFit, TinyclapError, UsageError
@@ -151,7 +151,7 @@ def test_an_output_that_is_no_export_is_never_replaced(tmp_path: Path) -> None:
     precious = tmp_path / "home"
     precious.mkdir()
     (precious / "thesis.txt").write_text("do not touch")
-    with pytest.raises(UsageError), replacing(precious):
+    with pytest.raises(UsageError), replacing_export(precious):
         pass
     assert (precious / "thesis.txt").read_text() == "do not touch"
 
@@ -172,7 +172,7 @@ def content(out: Path) -> dict[str, bytes]:
 
 
 def test_an_earlier_export_is_replaced_whole(earlier: Path) -> None:
-    with replacing(earlier) as folder:
+    with replacing_export(earlier) as folder:
         (folder / "new").write_text("new")
     assert content(earlier) == {"new": b"new"}
     assert [p.name for p in earlier.parent.iterdir()] == ["earlier"]
@@ -180,7 +180,7 @@ def test_an_earlier_export_is_replaced_whole(earlier: Path) -> None:
 
 def test_an_error_halfway_leaves_the_earlier_export_as_it_was(earlier: Path) -> None:
     before = content(earlier)
-    with pytest.raises(RuntimeError), replacing(earlier) as folder:
+    with pytest.raises(RuntimeError), replacing_export(earlier) as folder:
         (folder / "manifest.json").write_text("second")
         raise RuntimeError
     assert content(earlier) == before
@@ -191,7 +191,7 @@ def test_an_error_halfway_leaves_the_earlier_export_as_it_was(earlier: Path) -> 
 def test_a_users_own_file_in_an_earlier_export_is_named_and_kept(earlier: Path, name: str) -> None:
     (earlier / name).parent.mkdir(exist_ok=True)
     (earlier / name).write_text("years of work")
-    with pytest.raises(UsageError, match=name), replacing(earlier):
+    with pytest.raises(UsageError, match=name), replacing_export(earlier):
         pytest.fail("work was begun")
     assert (earlier / name).read_text() == "years of work"
 
@@ -200,7 +200,7 @@ def test_a_users_own_file_in_an_earlier_export_is_named_and_kept(earlier: Path, 
 def test_the_directory_that_one_stands_in_is_not_replaced(earlier: Path, where: str, monkeypatch) -> None:
     (earlier / where).mkdir(exist_ok=True)
     monkeypatch.chdir(earlier / where)
-    with pytest.raises(UsageError, match="current directory"), replacing(Path("." if where == "." else "..")):
+    with pytest.raises(UsageError, match="current directory"), replacing_export(Path("." if where == "." else "..")):
         pytest.fail("work was begun")
 
 
@@ -218,7 +218,7 @@ def test_a_link_stays_a_link_to_the_new_export(tmp_path: Path, exists: bool) -> 
     if exists:
         target.mkdir()
     link.symlink_to(target)
-    with replacing(link) as folder:
+    with replacing_export(link) as folder:
         (folder / "new").write_text("new")
     assert link.is_symlink() and (target / "new").read_text() == "new"
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["link", "new", "target", "there"]
@@ -226,20 +226,20 @@ def test_a_link_stays_a_link_to_the_new_export(tmp_path: Path, exists: bool) -> 
 
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(UsageError), replacing(tmp_path / "loop"):
+    with pytest.raises(UsageError), replacing_export(tmp_path / "loop"):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(UsageError), replacing(tmp_path / "out"):
+    with pytest.raises(UsageError), replacing_export(tmp_path / "out"):
         pass
 
 
 def test_a_path_below_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError), replacing(tmp_path / "file" / "out"):
+    with pytest.raises(UsageError), replacing_export(tmp_path / "file" / "out"):
         pass
 
 

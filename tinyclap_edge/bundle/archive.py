@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +13,16 @@ import numpy as np
 
 from tinyclap_edge.bundle.manifest import read_manifest, strangers
 from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.whole_directory import replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: no clock enters a bundle
 _LEFT_BEHIND = {".pio", ".cache", "__pycache__"}
 
 
-@contextmanager
-def replacing(out: Path) -> Iterator[Path]:
-    """A temporary directory beside `out` that takes its place on success; on any error `out` stays as it was.
-
-    An existing `out` is replaced only when it is empty, or an earlier export that holds no file but its own (what a
-    build left in it aside). UsageError (2) before any work otherwise. A link stays, its target is replaced.
-    """
-    try:
-        target = out.resolve(strict=False)
-        _check_replaceable(target, out)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, in Python before 3.13
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot write {out} ({reason})", "choose a directory that may be written") from error
-    old = temporary.with_name(temporary.name + "-old")
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        if target.exists():
-            os.replace(target, old)
-        os.replace(temporary, target)
-    finally:
-        if old.exists() and not target.exists():  # interrupted between the two
-            os.replace(old, target)
-        for left in (temporary, old):
-            shutil.rmtree(left, ignore_errors=True)
+def replacing_export(out: Path) -> AbstractContextManager[Path]:
+    """whole_directory.replacing for an export: an existing `out` is replaced only when it is empty, or an earlier export
+    that holds no file but its own (what a build left in it aside)."""
+    return replacing(out, _check_replaceable)
 
 
 def _check_replaceable(target: Path, out: Path) -> None:

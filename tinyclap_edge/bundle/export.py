@@ -23,7 +23,7 @@ from tinyclap_export.passes import optimise
 
 from tinyclap_edge import __version__
 from tinyclap_edge.boards import Board
-from tinyclap_edge.bundle.archive import npz_bytes, replacing, tree_bytes, write_zip
+from tinyclap_edge.bundle.archive import npz_bytes, replacing_export, tree_bytes, write_zip
 from tinyclap_edge.bundle.calibration import Calibration, load_calibration
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
@@ -96,7 +96,7 @@ def export_bundle(
     warn: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
-    with replacing(out) as folder:
+    with replacing_export(out) as folder:
         calibration = load_calibration()
         encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
         advance(2)

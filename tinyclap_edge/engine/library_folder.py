@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from tinyclap_edge.errors import UsageError
+from tinyclap_edge.whole_directory import replacing
 
 RECORD = "model.json"
 SCHEMA_VERSION = 1
 
 
-@contextmanager
-def replacing_library(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place on success; on any error `out` stays as it was.
-
-    An existing `out` is replaced only when it is empty or holds an earlier library and nothing else: UsageError (2)
-    otherwise, before any work. A link stays, its target is replaced.
-    """
-    try:
-        target = out.resolve(strict=False)
-        _check_replaceable(target, out)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, in Python before 3.13
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot write {out} ({reason})", "choose a directory that may be written") from error
-    fresh, old = work / "new", work / "old"
-    try:
-        fresh.mkdir(mode=0o755)
-        yield fresh
-        try:
-            if target.exists():
-                os.replace(target, old)
-            os.replace(fresh, target)
-        except OSError as error:
-            raise UsageError(f"cannot replace {out} ({error.strerror})", "is one of its files in use?") from error
-    finally:
-        if old.exists() and not target.exists():  # interrupted between the two
-            os.replace(old, target)
-        shutil.rmtree(work, ignore_errors=True)
+def replacing_library(out: Path) -> AbstractContextManager[Path]:
+    """whole_directory.replacing for a library: an existing `out` is replaced only when it is empty or holds an earlier
+    library and nothing else."""
+    return replacing(out, _check_replaceable)
 
 
 def write_record(folder: Path, facts: dict[str, Any]) -> None:

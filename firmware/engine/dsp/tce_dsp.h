@@ -67,26 +67,28 @@ TCE_RARE static void tce_clamp(int8_t *out, int32_t count, int32_t low, int32_t 
     }
 }
 
+/* Four codes through a table, as assembly with operands in, out, zero; r4, r5, r6, r8 are lost. */
+#define TCE_LOOK_UP_FOUR                                                                                               \
+    "ldrsb r4, [%[in]], #1\n\t"                                                                                        \
+    "ldrsb r5, [%[in]], #1\n\t"                                                                                        \
+    "ldrsb r6, [%[in]], #1\n\t"                                                                                        \
+    "ldrsb r8, [%[in]], #1\n\t"                                                                                        \
+    "ldrb r4, [%[zero], r4]\n\t"                                                                                       \
+    "ldrb r5, [%[zero], r5]\n\t"                                                                                       \
+    "ldrb r6, [%[zero], r6]\n\t"                                                                                       \
+    "ldrb r8, [%[zero], r8]\n\t"                                                                                       \
+    "strb r4, [%[out]], #1\n\t"                                                                                        \
+    "strb r5, [%[out]], #1\n\t"                                                                                        \
+    "strb r6, [%[out]], #1\n\t"                                                                                        \
+    "strb r8, [%[out]], #1\n\t"
+
 /* out[i] = zero[in[i]]; zero is the entry of code 0. Whole fours by hand: 3.5 instructions a code. */
 static inline void tce_look_up(const int8_t *in, int8_t *out, int32_t count, const int8_t *zero) {
     for (; count & 3; count--) {
         *out++ = zero[*in++];
     }
     if (count > 0) {
-        __asm__ volatile("1:\n\t"
-                         "ldrsb r4, [%[in]], #1\n\t"
-                         "ldrsb r5, [%[in]], #1\n\t"
-                         "ldrsb r6, [%[in]], #1\n\t"
-                         "ldrsb r8, [%[in]], #1\n\t"
-                         "ldrb r4, [%[zero], r4]\n\t"
-                         "ldrb r5, [%[zero], r5]\n\t"
-                         "ldrb r6, [%[zero], r6]\n\t"
-                         "ldrb r8, [%[zero], r8]\n\t"
-                         "strb r4, [%[out]], #1\n\t"
-                         "strb r5, [%[out]], #1\n\t"
-                         "strb r6, [%[out]], #1\n\t"
-                         "strb r8, [%[out]], #1\n\t"
-                         "subs %[count], #4\n\t"
+        __asm__ volatile("1:\n\t" TCE_LOOK_UP_FOUR "subs %[count], #4\n\t"
                          "bne 1b"
                          : [in] "+r"(in), [out] "+r"(out), [count] "+r"(count)
                          : [zero] "r"(zero)
