@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tinyclap_export.codegen import CLibrary, generate
-from tinyclap_export.codegen.schedule import SCHEDULES
 from tinyclap_export.errors import ExportError
 from tinyclap_export.graph import Graph
 from tinyclap_export.validation import located
@@ -23,6 +22,8 @@ from tinyclap_edge.engine.model_project import NAME, ROOTS, Form, compile_object
 from tinyclap_edge.engine.objects import read_object
 from tinyclap_edge.engine.sizes import Placement, Sizes, aligned, place, planned_sizes
 from tinyclap_edge.errors import ToolMissing, UsageError
+
+SCHEDULES = ("layers", "rows", "auto")  # of one window; a stream without end has inputs of another kind
 
 
 @dataclass(frozen=True)
