@@ -28,6 +28,7 @@ CORES = (
     ("Cortex-M4", ("stm32f4", "stm32l4"), "unicorn"),
     ("Cortex-M4", ("stm32f4",), "qemu"),
     ("Cortex-M7", ("stm32h7",), "unicorn"),
+    ("Cortex-M33", ("stm32u5",), "unicorn"),
     ("Cortex-M55", ("mps3-an547",), "qemu"),
     ("RV32IMC", ("esp32c3",), "unicorn"),
 )
