@@ -227,6 +227,16 @@ def test_a_file_that_is_no_npz_is_refused(content: bytes, code: int, tmp_path: P
     )
 
 
+@pytest.mark.parametrize(("local", "central", "value"), [(6, 8, 1), (8, 10, 97)], ids=["encrypted", "unknown method"])
+def test_an_archive_that_cannot_be_unpacked_is_refused(local: int, central: int, value: int, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", inputs=X)
+    data = bytearray((tmp_path / "x.npz").read_bytes())
+    data[local] = data[data.index(b"PK\x01\x02") + central] = value  # in both headers of the one entry
+    (tmp_path / "x.npz").write_bytes(data)
+    done = cli("run", str(SOUND), "--board", "stm32f4", "--inputs", "x.npz", "--out", "y.npz", cwd=tmp_path)
+    refused(done, 7, "no .npz that can be read")
+
+
 @pytest.mark.parametrize("out", ["missing/y.npz", "."])
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(out: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", inputs=X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,3 +220,15 @@ class Window:
 def Sums(channels: int) -> Out:
     """int32 sums; they start from the harness's filling, the same for every variant."""
     return Out(channels, "int32")
+
+
+def drawn(draw: Callable[[Maker], Call], rounds: int, seed: int) -> Iterator[tuple[Call, object]]:
+    """(call, what it was) of `rounds` layers: every store by usual, short, any and small shifts, random and extreme data
+    in turn."""
+    for i in range(rounds):
+        rng = np.random.default_rng([seed, i])
+        name = list(OUTPUTS)[i % len(OUTPUTS)]
+        shifts = ((-9, -8, -7), SHORT, ANY, (-3, -2, -1))[i % 4]
+        maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 3 == 2 and i % 4 != 3,
+                      in_zero_point=int(rng.integers(-128, 128)), fine=i % 4 == 3)  # fmt: skip
+        yield draw(maker), (i, name, maker)

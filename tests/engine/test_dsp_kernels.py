@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.bare_function import has_compiler
 from tests.engine.kernel_bench import kernels
-from tests.engine.made_layers import ANY, OUTPUTS, SHORT, Call, Maker, Window
+from tests.engine.made_layers import OUTPUTS, Call, Maker, Window, drawn
 
 pytest.importorskip("unicorn")
 pytest.importorskip("ziglang")
@@ -27,14 +27,8 @@ def check(call: Call, core: str, what: object, compiler: str = "zig", optimise: 
 
 
 def sweep(core: str, draw: Draw, rounds: int, seed: int) -> None:
-    """`rounds` layers: every store by usual, short, any and small shifts, random and extreme data in turn."""
-    for i in range(rounds):
-        rng = np.random.default_rng([seed, i])
-        name = list(OUTPUTS)[i % len(OUTPUTS)]
-        shifts = ((-9, -8, -7), SHORT, ANY, (-3, -2, -1))[i % 4]
-        maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 3 == 2 and i % 4 != 3,
-                      in_zero_point=int(rng.integers(-128, 128)), fine=i % 4 == 3)  # fmt: skip
-        check(draw(maker), core, (i, name, maker))
+    for call, what in drawn(draw, rounds, seed):
+        check(call, core, what)
 
 
 @pytest.mark.parametrize("core", DSP_CORES)

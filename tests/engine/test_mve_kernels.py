@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.kernel_bench import Out, Struct
-from tests.engine.made_layers import ANY, OUTPUTS, SHORT, Call, Maker, Window
+from tests.engine.made_layers import Call, Maker, Window, drawn
 from tests.engine.qemu_kernels import compare
 
 pytest.importorskip("unicorn")
@@ -20,14 +20,7 @@ Draw = Callable[[Maker], Call]
 
 
 def sweep(draw: Draw, rounds: int, seed: int) -> None:
-    """`rounds` layers in one start: every store by usual, right, any and small shifts, random and extreme in turn."""
-    calls = []
-    for i in range(rounds):
-        rng = np.random.default_rng([seed, i])
-        calls.append(draw(Maker(rng, list(OUTPUTS.values())[i % len(OUTPUTS)], ((-9, -8, -7), SHORT, ANY, (-3, -2, -1))[i % 4],
-                                extreme=i % 3 == 2 and i % 4 != 3, in_zero_point=int(rng.integers(-128, 128)),
-                                fine=i % 4 == 3)))  # fmt: skip
-    compare(calls)
+    compare([call for call, _ in drawn(draw, rounds, seed)])  # in one start of the emulator
 
 
 @pytest.mark.parametrize(("largest", "seed"), [((12, 50, 15), 1), ((6, 3, 15), 2), ((5, 200, 9), 3)])

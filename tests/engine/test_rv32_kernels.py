@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.kernel_bench import kernels
-from tests.engine.made_layers import ANY, OUTPUTS, SHORT, Call, Maker, Window
+from tests.engine.made_layers import Call, Maker, Window, drawn
 
 pytest.importorskip("unicorn")
 pytest.importorskip("ziglang")
@@ -25,14 +25,8 @@ def check(call: Call, what: object) -> None:
 
 
 def sweep(draw: Draw, rounds: int, seed: int) -> None:
-    """`rounds` layers: every store by usual, right, any and small shifts, random and extreme data in turn."""
-    for i in range(rounds):
-        rng = np.random.default_rng([seed, i])
-        name = list(OUTPUTS)[i % len(OUTPUTS)]
-        shifts = ((-9, -8, -7), SHORT, ANY, (-3, -2, -1))[i % 4]
-        maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 3 == 2 and i % 4 != 3,
-                      in_zero_point=int(rng.integers(-128, 128)), fine=i % 4 == 3)  # fmt: skip
-        check(draw(maker), (i, name, maker))
+    for call, what in drawn(draw, rounds, seed):
+        check(call, what)
 
 
 def test_1x1_convolutions_of_any_shape() -> None:

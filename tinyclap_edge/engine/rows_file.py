@@ -66,7 +66,8 @@ def _load(path: Path, inputs: int) -> list[np.ndarray]:
         raise UsageError(
             f"cannot read {path} ({error.strerror or 'not an array file'})", "np.savez writes one"
         ) from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError) as error:
+        # RuntimeError: an encrypted archive, or one packed in a way that zipfile does not know
         raise CorruptFile(f"{path} is no .npz that can be read ({error})", "np.savez writes one") from error
 
 
