@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,11 @@ def build(
 
 
 def _claim(work: Path, config: BuildConfig) -> None:
-    """Mark `work` as belonging to `config`: files of another recipe must not be taken for this one's."""
-    mark, wanted = work / "recipe.txt", repr(config) + "\n"
+    """Mark `work` as belonging to `config`: files of another recipe must not be taken for this one's.
+
+    The students are left out: the checkpoints of each carry its own recipe, and one that changed is trained anew.
+    """
+    mark, wanted = work / "recipe.txt", repr(replace(config, students=())) + "\n"
     if mark.is_file() and mark.read_text(encoding="utf-8") != wanted:
         raise UsageError(f"{work} holds a build of another recipe", "give another --work, or delete it")
     mark.write_text(wanted, encoding="utf-8")
