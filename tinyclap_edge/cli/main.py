@@ -28,7 +28,13 @@ VERBS = {
     "classify": "Rank the labels for sound files on a target.",
     "bench": "Measure instructions, memory, flash and drift of an export, or of any model.",
     "labels": "Encode label packs, or show one.",
-    "students": "List the built-in students, or show what an architecture costs.",
+    "students": "List students, show what an architecture costs, import or use one.",
+    "teachers": "List, show or fetch the models that students learn from.",
+    "embed": "Embed a corpus by a teacher, once, into a store on disk.",
+    "distill": "Train a student from an embedding store by a named recipe.",
+    "reduce": "Shrink a student's embedding: rotate, prune, or train at r.",
+    "evaluate": "Examine a student: zero-shot, probe, retrieval, noise, drift.",
+    "fit": "Find the students that use a board's memory and time best.",
     "reference": "Remake the reference teacher and students from procedural sounds.",
 }
 
