@@ -37,6 +37,13 @@ class Recording:
 
 def read_audio(path: Path | str, rate_hz: int) -> Recording:
     """Read any file that libsndfile knows. Raises UsageError (2) for a missing file, CorruptFile (7) for a bad one."""
+    mono, notes = read_mono(path, rate_hz)
+    scaled = np.rint(np.clip(mono.astype(np.float64), -1.0, 32767 / 32768) * 32768)
+    return Recording(Path(path), scaled.astype(np.int16), rate_hz, notes)
+
+
+def read_mono(path: Path | str, rate_hz: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """As `read_audio`, before rounding to 16 bits: (samples,) float32 at rate_hz, and what was converted on the way."""
     import soundfile
 
     path = Path(path)
@@ -80,8 +87,7 @@ def read_audio(path: Path | str, rate_hz: int) -> Recording:
         if source_rate < rate_hz:
             notes.append(f"nothing above {source_rate // 2} Hz is in it")
         mono = soxr.resample(mono, source_rate, rate_hz, quality="HQ")
-    scaled = np.rint(np.clip(mono.astype(np.float64), -1.0, 32767 / 32768) * 32768)
-    return Recording(path, scaled.astype(np.int16), rate_hz, tuple(notes))
+    return mono, tuple(notes)
 
 
 def window_starts(samples: int, spec: FrontendSpec, hop_frames: int) -> list[int]:
