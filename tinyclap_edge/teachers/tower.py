@@ -1,0 +1,90 @@
+"""What loaded teachers share: windows through a network, the mean over a clip, and an identity."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinyclap_edge.errors import UsageError
+from tinyclap_edge.teachers.card import TeacherCard
+from tinyclap_edge.teachers.logmel import TeacherFrontend, logmel
+from tinyclap_edge.teachers.weights import identity_of
+from tinyclap_edge.teachers.windows import check_clips, mean_of_windows, windows
+
+if TYPE_CHECKING:
+    import torch
+
+TEXT_BATCH = 64
+
+
+class WindowedTeacher:
+    """A teacher whose network takes log-mels of one fixed length.
+
+    A subclass sets what stands here, gives `network` and, where words are understood, `text_vectors`. On a CPU each
+    window goes through the network alone, so that its embedding does not depend on its neighbours in a batch.
+    """
+
+    card: TeacherCard
+    frontend: TeacherFrontend
+    device: str = "cpu"
+    filters: np.ndarray | None = None  # (n_fft / 2 + 1, mel_bins) where the weight file brings its own
+
+    def network(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, frames, mel_bins) -> (batch, dim)."""
+        raise NotImplementedError
+
+    def text_vectors(self, texts: list[str]) -> torch.Tensor:
+        """(n, dim) of any length."""
+        raise UsageError(
+            f"the teacher {self.card.name} has no text side", "words need a CLAP teacher: `tinyclap-edge teachers list`"
+        )
+
+    def weights(self) -> list[tuple[str, torch.Tensor]]:
+        """Every tensor in use, by name."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """16 hex digits: see card.Teacher."""
+        constants = {"family": self.card.family, **asdict(self.frontend)}
+        if self.filters is not None:
+            constants["filters"] = np.asarray(self.filters, np.float32).tobytes().hex()
+        return identity_of(self.weights(), constants)
+
+    def embed_audio(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """See card.Teacher."""
+        out = np.zeros((len(clips), self.card.dim), np.float32)
+        for i, clip in enumerate(check_clips(clips)):
+            parts = windows(clip, self.frontend.clip_samples, self.frontend.short)  # (count, samples)
+            out[i] = mean_of_windows(self.embed_logmel(np.stack([self.logmel(part) for part in parts])))
+        return out
+
+    def logmel(self, audio: np.ndarray) -> np.ndarray:
+        """(frames, mel_bins) float32 of (samples,) audio, with this teacher's constants."""
+        return logmel(audio, self.frontend, self.filters)
+
+    def embed_logmel(self, x: np.ndarray) -> np.ndarray:
+        """(batch, dim) float32, not of unit length, of log-mels (batch, frames, mel_bins)."""
+        import torch
+
+        step = 1 if self.device == "cpu" else 32
+        with torch.inference_mode():
+            batches = torch.from_numpy(x)[:, None].split(step)
+            return torch.cat([self.network(b.to(self.device)).float().cpu() for b in batches]).numpy()
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        """See card.Teacher."""
+        import torch
+
+        parts = [np.zeros((0, self.card.dim), np.float32)]
+        for start in range(0, len(texts), TEXT_BATCH):
+            with torch.inference_mode():
+                vectors = self.text_vectors(list(texts[start : start + TEXT_BATCH]))
+                parts.append(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())
+        if len(parts) == 1:
+            self.text_vectors([""])  # says whether there is a text side at all
+        return np.concatenate(parts)
