@@ -5,9 +5,12 @@ The front end picks samples, the encoder adds each mel column over time in two l
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+
+from tinyclap_edge.resources import firmware_dir
 
 MELS, WINDOW, HOP, ROWS, DIM, LABELS = 8, 32, 20, 6, 8, 3
 MULTIPLIER, SHIFT, ZERO_POINT = 3, 6, -5
@@ -95,7 +98,10 @@ _LABELS_H = """#ifndef TCE_LABELS_H
 #include <stddef.h>
 #include <stdint.h>
 enum { TCE_LABELS_OK = 0, TCE_ERR_LABELS_FOREIGN = -13, TCE_LABELS_COUNT_MAX = 256, TCE_LABELS_ID_BYTES = 8 };
-typedef struct { const uint8_t *rows; int32_t count, dim; } tce_labels;
+enum { TCE_LABELS_NAME_MAX = 64, TCE_LABELS_BYTES_MAX = 4096 };
+typedef struct { const uint8_t *rows; int32_t count, dim, background; } tce_labels;
+const char *tce_labels_name(const tce_labels *p, int32_t label, int32_t *length);
+int16_t tce_labels_threshold(const tce_labels *p, int32_t label);
 int tce_labels_match(const tce_labels *p, const uint8_t *encoder_id, const uint8_t *frontend_id);
 int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out);
 int tce_labels_score(const tce_labels *p, const int8_t *embedding, int32_t zero_point, int16_t *scores_q15);
@@ -107,7 +113,17 @@ int tce_labels_open(const uint8_t *bytes, size_t n, tce_labels *out)
     out->dim = bytes[0];
     out->count = bytes[1];
     out->rows = bytes + 2;
+    out->background = -1;
     return (int32_t)n == 2 + out->dim * out->count ? 0 : -3;
+}
+const char *tce_labels_name(const tce_labels *p, int32_t label, int32_t *length)
+{
+    *length = 1;
+    return (const char *)p->rows + label;
+}
+int16_t tce_labels_threshold(const tce_labels *p, int32_t label)
+{
+    return (int16_t)(p->count + label);
 }
 int tce_labels_match(const tce_labels *p, const uint8_t *encoder_id, const uint8_t *frontend_id)
 {
@@ -145,6 +161,8 @@ def write_parts(root: Path, arena_bytes: int = ARENA, ballast_bytes: int = 0) ->
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="ascii")
+    for path in sorted((firmware_dir() / "labels").glob("tce_label_slots.*")):
+        shutil.copyfile(path, root / "labels" / path.name)
     return {name: root / name for name in ("encoder", "frontend", "labels")}
 
 

@@ -4,7 +4,7 @@ platformio.ini           one environment, named after the board
 boards/BOARD.json        the board for PlatformIO, from its memory regions
 linker/BOARD.ld          where code, data and arena go
 src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
-lib/{app,port,encoder,frontend,labels}/
+lib/{app,port,encoder,frontend,labels,protocol}/
 toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
 project.json             what it was written from, for `build` and `bench`
 
@@ -208,6 +208,7 @@ def _write_all(
     _library(root, "port", *(() if registry else (ports / "semihost", ports / "freestanding")), ports)
     _library(root, "frontend", parts.frontend_dir)
     _library(root, "labels", parts.labels_dir or firmware / "labels")
+    _library(root, "protocol", firmware / "protocol")
     shutil.copytree(parts.encoder_dir, root / "lib" / "encoder")
     if not (root / "lib" / "encoder" / "library.json").is_file():
         _library_manifest(root, "encoder")
