@@ -8,7 +8,7 @@ clean score hides a collapse).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -40,6 +40,102 @@ class NoiseShapes:
     level_db: float
 
 
+@dataclass(frozen=True)
+class Distortion:
+    """What was drawn for a batch; every field has the clips in its first axis, but the two shifts of all clips alike."""
+
+    shift: int
+    saturation: tuple[Tensor, int, Tensor] | None  # shape of each clip, roll in frames, gain in dB below, 0 for none
+    saturated: Tensor
+    noise: Tensor  # (batch,) which shape
+    noise_roll: int
+    snr_db: Tensor
+    noisy: Tensor
+    equalised: Tensor
+    tilt_db: Tensor  # (batch, 1)
+    waves: tuple[tuple[Tensor, Tensor], ...]  # size in dB and phase of each wave of the curve, (batch, 1) each
+    level_db: Tensor
+
+    def part(self, rows: slice) -> Distortion:
+        """The distortion of some of the clips."""
+        saturation = self.saturation and (self.saturation[0][rows], self.saturation[1], self.saturation[2][rows])
+        return replace(
+            self,
+            saturation=saturation,
+            waves=tuple((size[rows], phase[rows]) for size, phase in self.waves),
+            **{name: getattr(self, name)[rows] for name in _BY_CLIP},
+        )
+
+
+_BY_CLIP = ("saturated", "noise", "snr_db", "noisy", "equalised", "tilt_db", "level_db")
+_WAVES = (1.0, 2.0, 3.0)
+
+
+def draw_distortion(
+    batch: int, frames: int, shapes: int, config: AugmentConfig, generator: torch.Generator
+) -> Distortion:
+    """Draw what happens to `batch` clips of `frames` frames, with `shapes` noises to choose from. On the CPU."""
+
+    def uniform(*size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        return low + (high - low) * torch.rand(*size, generator=generator)
+
+    def chance(share: float) -> Tensor:
+        return uniform(batch) < share
+
+    def noise() -> tuple[Tensor, int]:
+        pick = torch.randint(shapes, (batch,), generator=generator)
+        roll = int(torch.randint(frames, (1,), generator=generator))
+        chance(0.5)  # keeps the order of draws that the shipped students were trained with
+        return pick, roll
+
+    shift = int(torch.randint(-config.shift_frames, config.shift_frames + 1, (1,), generator=generator))
+    saturated = chance(config.saturate_share)
+    saturation = None
+    if bool(saturated.any()):
+        saturation = (*noise(), uniform(batch, low=-25.0, high=-8.0))
+    pick, roll = noise()
+    snr = uniform(batch, low=config.snr_db[0], high=config.snr_db[1])
+    noisy = chance(config.noise_share)
+    equalised = chance(config.eq_share)
+    tilt = uniform(batch, 1, low=-config.tilt_db, high=config.tilt_db)
+    waves = tuple(
+        (
+            config.bumps_db * torch.randn(batch, 1, generator=generator) / wave**0.5 / 1.5,
+            uniform(batch, 1, high=6.2832),
+        )
+        for wave in _WAVES
+    )
+    level = uniform(batch, low=config.level_db[0], high=config.level_db[1]) * chance(config.level_share)
+    return Distortion(shift, saturation, saturated, pick, roll, snr, noisy, equalised, tilt, waves, level)
+
+
+def distort(db: Tensor, level_db: Tensor, shapes: NoiseShapes, drawn: Distortion, floor_db: float = -100.0) -> Tensor:
+    """Apply what was drawn. db: (batch, frames, mels) in dB; level_db: (batch,) of each clip's audio in dB."""
+    mels, device = db.shape[2], db.device
+    power = torch.exp(torch.roll(db, drawn.shift, 1) * _DB)
+    # saturation: wide-band products that follow the clip's own loudness from frame to frame
+    if drawn.saturation:
+        pick, roll, gain_db = drawn.saturation
+        shape = torch.roll(shapes.db[pick.to(device)], roll, 1)
+        loudness = power.sum(2, keepdim=True) / mels
+        products = loudness * torch.exp((shape - shape.mean((1, 2), keepdim=True)) * _DB)
+        gain = torch.exp(gain_db.to(device) * _DB) * drawn.saturated.to(device)
+        power = power + products * gain[:, None, None]
+    # the room's noise
+    shape = torch.roll(shapes.db[drawn.noise.to(device)], drawn.noise_roll, 1)
+    gain_db = level_db.to(device) - drawn.snr_db.to(device) - shapes.level_db
+    gain_db = torch.where(drawn.noisy.to(device), gain_db, torch.full_like(gain_db, -200.0))
+    power = power + torch.exp((shape + gain_db[:, None, None]) * _DB)
+    out = torch.log(power.clamp_min(1e-12)) / _DB
+    # microphone and room colour: a tilt and a smooth curve over the mel axis
+    axis = torch.linspace(-0.5, 0.5, mels, device=device)
+    curve = drawn.tilt_db.to(device) * axis
+    for wave, (size, phase) in zip(_WAVES, drawn.waves, strict=True):
+        curve = curve + size.to(device) * torch.cos(6.2832 * wave * axis + phase.to(device))
+    out = out + (curve * drawn.equalised.to(device).float()[:, None])[:, None, :]
+    return (out + drawn.level_db.to(device)[:, None, None]).clamp_min(floor_db)
+
+
 def augment(
     db: Tensor, level_db: Tensor, shapes: NoiseShapes, config: AugmentConfig, generator: torch.Generator
 ) -> Tensor:
@@ -48,54 +144,8 @@ def augment(
     db: (batch, frames, mels) float, in dB; level_db: (batch,) RMS level of each clip's audio in dB, which the
     signal-to-noise ratio refers to; generator: on the CPU, decides everything. Returns (batch, frames, mels).
     """
-    batch, frames, mels = db.shape
-    device = db.device
-
-    def uniform(*size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        return (low + (high - low) * torch.rand(*size, generator=generator)).to(device)
-
-    def chance(share: float) -> Tensor:
-        return uniform(batch) < share
-
-    shift = int(torch.randint(-config.shift_frames, config.shift_frames + 1, (1,), generator=generator))
-    out = torch.roll(db, shift, 1)
-    power = torch.exp(out * _DB)
-
-    def noise() -> tuple[Tensor, Tensor]:
-        pick = torch.randint(len(shapes.db), (batch,), generator=generator).to(device)
-        roll = int(torch.randint(frames, (1,), generator=generator))
-        return torch.roll(shapes.db[pick], roll, 1), chance(0.5)
-
-    # saturation: wide-band products that follow the clip's own loudness from frame to frame
-    saturate = chance(config.saturate_share)
-    if bool(saturate.any()):
-        shape, _ = noise()
-        loudness = power.sum(2, keepdim=True) / mels
-        products = loudness * torch.exp((shape - shape.mean((1, 2), keepdim=True)) * _DB)
-        gain = torch.exp(uniform(batch, low=-25.0, high=-8.0) * _DB) * saturate
-        power = power + products * gain[:, None, None]
-
-    # the room's noise
-    shape, _ = noise()
-    snr = uniform(batch, low=config.snr_db[0], high=config.snr_db[1])
-    gain_db = level_db.to(device) - snr - shapes.level_db
-    noisy = chance(config.noise_share)
-    gain_db = torch.where(noisy, gain_db, torch.full_like(gain_db, -200.0))
-    power = power + torch.exp((shape + gain_db[:, None, None]) * _DB)
-    out = torch.log(power.clamp_min(1e-12)) / _DB
-
-    # microphone and room colour: a tilt and a smooth curve over the mel axis
-    eq = chance(config.eq_share).float()
-    axis = torch.linspace(-0.5, 0.5, mels, device=device)
-    curve = uniform(batch, 1, low=-config.tilt_db, high=config.tilt_db) * axis
-    for wave in (1.0, 2.0, 3.0):
-        size = config.bumps_db * torch.randn(batch, 1, generator=generator).to(device) / wave**0.5 / 1.5
-        phase = uniform(batch, 1, high=6.2832)
-        curve = curve + size * torch.cos(6.2832 * wave * axis + phase)
-    out = out + (curve * eq[:, None])[:, None, :]
-
-    level = uniform(batch, low=config.level_db[0], high=config.level_db[1]) * chance(config.level_share)
-    return (out + level[:, None, None]).clamp_min(config.floor_db)
+    drawn = draw_distortion(len(db), db.shape[1], len(shapes.db), config, generator)
+    return distort(db, level_db, shapes, drawn, config.floor_db)
 
 
 def mix_powers(a_db: Tensor, b_db: Tensor, gain_db: Tensor) -> Tensor:

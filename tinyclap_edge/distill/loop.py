@@ -1,4 +1,4 @@
-"""The training loop: a fixed number of steps, cosine schedule, moving average, resumable to the same weights.
+"""The training loop: a fixed number of steps, a schedule, a moving average, resumable to the same weights.
 
 The loop knows nothing of audio: a task gives it the loss of step i. Batches are functions of the seed and the step,
 so a resumed run sees exactly the batches that the uninterrupted one would have seen.
@@ -6,26 +6,28 @@ so a resumed run sees exactly the batches that the uninterrupted one would have 
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from tinyclap_edge.distill.checkpoint import load_checkpoint, save_checkpoint
+from tinyclap_edge.distill.checkpoint import OneFile
+from tinyclap_edge.distill.ema import Average
+from tinyclap_edge.distill.processes import ALONE, World
+from tinyclap_edge.distill.schedules import SCHEDULES
 from tinyclap_edge.errors import GateFailed
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """steps: optimiser steps of the schedule; stop: those really done (None: all of them); warmup: share of the steps with
-    a rising rate; ema: decay of the averaged weights."""
+    a rising rate; ema: decay of the averaged weights, 0 for none."""
 
     steps: int
     learning_rate: float
@@ -38,19 +40,36 @@ class TrainConfig:
     checkpoint_every: int = 250
     log_every: int = 100
     stop: int | None = None
+    schedule: str = "cosine"
+    optimiser: str = "adamw"
 
 
 Loss = Callable[[int, torch.Generator], Tensor]
 Log = Callable[[str], None]
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+
+
+class Keeper(Protocol):
+    """Where checkpoints go; see checkpoint.py."""
+
+    def load(self) -> dict[str, Any] | None: ...
+
+    def save(self, state: dict[str, Any], score: float | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished optimiser step, for whoever watches: loss and length of the gradient over all processes."""
+
+    done: int
+    loss: float
+    rate: float
+    gradient: float
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to 1 % of the peak."""
-    warm = max(1, int(config.warmup * config.steps))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    at = (step - warm) / max(1, config.steps - warm)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * at)))
+    """The rate of a step by the schedule of the configuration."""
+    return SCHEDULES[config.schedule](step, config.steps, config.learning_rate, config.warmup)
 
 
 def train(
@@ -58,95 +77,98 @@ def train(
     loss: Loss,
     config: TrainConfig,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Path | Keeper | None = None,
     groups: list[dict] | None = None,
     log: Log | None = None,
     title: str = "train",
-    at_step: Callable[[int, nn.Module], None] | None = None,
+    at_step: Callable[[int, nn.Module], float | None] | None = None,
+    backward: Loss | None = None,
+    world: World = ALONE,
+    watch: Callable[[Step], None] | None = None,
+    memory: dict[str, Any] | None = None,
+    name_batch: Callable[[int], str] | None = None,
 ) -> dict[str, Tensor]:
     """Train `model` in place and return the averaged weights (a state dict).
 
     loss(step, generator) -> scalar; generator is seeded by (seed, step) and the only source of randomness besides
-    dropout, which is seeded likewise. groups: optimiser parameter groups with an optional 'lr_factor'.
-    at_step(step, averaged model) is called after every `checkpoint_every` steps, and after the last.
-    A loss that is not finite stops the run (GateFailed) and leaves the last checkpoint.
+    dropout, which is seeded likewise. backward: instead of loss, computes the gradients as well (in parts, say).
+    groups: optimiser parameter groups with an optional 'lr_factor'.
+    at_step(step, averaged model) is called after every `checkpoint_every` steps, and after the last; what it returns
+    is the checkpoint's score. watch(step) is called after each step. memory: plain values that checkpoints carry.
+    A loss or gradient that is not finite stops the run (GateFailed, with name_batch(step) in it) and leaves the last
+    checkpoint.
     """
     log = log or (lambda line: print(line, file=sys.stderr, flush=True))
     groups = groups or [{"params": list(model.parameters())}]
     factors = [float(group.pop("lr_factor", 1.0)) for group in groups]
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
-    average = _Average(model, config.ema)
+    optimiser = OPTIMISERS[config.optimiser](groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+    average = Average(model, config.ema)
+    keeper: Keeper | None = OneFile(checkpoint) if isinstance(checkpoint, Path) else checkpoint
     start, last = 0, config.stop or config.steps
-    state = load_checkpoint(checkpoint) if checkpoint else None
+    state = keeper.load() if keeper else None
     if state:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        average.shadow = state["average"]
+        average.shadow = {name: value.to(average.shadow[name]) for name, value in state["average"].items()}
         start = int(state["step"])
+        if memory is not None:
+            memory.update(state.get("memory", {}))
         log(f"{title}: resumed at step {start}")
     recent: list[float] = []
     began = time.monotonic()
-    with _progress(title, last, start) as advance:
+    with _progress(title, last, start, world.first) as advance:
         for step in range(start, last):
             model.train()
             generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-            torch.manual_seed(config.seed * 1_000_003 + step)
+            torch.manual_seed(config.seed * 1_000_003 + step + world.rank * 7_777_777)
             rate = learning_rate(step, config)
             for group, factor in zip(optimiser.param_groups, factors, strict=True):
                 group["lr"] = rate * factor
             optimiser.zero_grad(set_to_none=True)
-            value = loss(step, generator)
-            if not torch.isfinite(value):
-                raise GateFailed(
-                    f"{title}: the loss of step {step} is {value.item()}", "the last checkpoint is kept; lower the rate"
-                )
-            value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+            value = (backward or loss)(step, generator)
+            mean = world.mean(value).item()
+            _demand_finite(mean, "loss", title, step, name_batch)
+            if backward is None:
+                value.backward()
+            length = float(nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm))
+            _demand_finite(length, "gradient", title, step, name_batch)
             optimiser.step()
             average.update(model, step)
-            recent.append(value.item())
-            advance(recent[-1])
+            recent.append(mean)
+            advance(mean)
             done = step + 1
+            if watch:
+                watch(Step(done, mean, rate, length))
             if done % config.log_every == 0 or done == last:
                 seconds = time.monotonic() - began
                 pace = (done - start) * config.batch / seconds
                 log(f"{title}: step {done}/{last} loss {sum(recent) / len(recent):.4f} {pace:.0f} clips/s")
                 recent.clear()
             if done % config.checkpoint_every == 0 or done == last:
-                if checkpoint:
-                    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-                    save_checkpoint(checkpoint, state | {"average": average.shadow, "step": done})
-                if at_step:
-                    average.borrow(model, partial(at_step, done, model))
+                score = average.borrow(model, partial(at_step, done, model)) if at_step else None
+                if keeper and world.first:
+                    keeper.save(
+                        {
+                            "model": model.state_dict(),
+                            "optimiser": optimiser.state_dict(),
+                            "average": average.shadow,
+                            "step": done,
+                            "sampler": {"seed": config.seed, "step": done},
+                            "rng": torch.get_rng_state(),
+                            "memory": memory or {},
+                        },
+                        score,
+                    )
+                world.wait()
     return {name: value.clone() for name, value in average.shadow.items()}
 
 
-class _Average:
-    """Exponential moving average of weights and batch-norm statistics; young averages follow faster."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.shadow = {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.shadow[name].lerp_(value, 1 - decay)
-            else:
-                self.shadow[name].copy_(value)
-
-    def borrow(self, model: nn.Module, action: Callable[[], None]) -> None:
-        """Run `action` while the model holds the averaged weights."""
-        kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(self.shadow)
-        model.eval()
-        try:
-            action()
-        finally:
-            model.load_state_dict(kept)
-            model.train()
+def _demand_finite(value: float, what: str, title: str, step: int, name_batch: Callable[[int], str] | None) -> None:
+    if value - value != 0:  # NaN or infinity
+        batch = f"; its batch: {name_batch(step)}" if name_batch else ""
+        raise GateFailed(
+            f"{title}: the {what} of step {step} is {value}{batch}", "the last checkpoint is kept; lower the rate"
+        )
 
 
 def lean(model: nn.Module) -> nn.Module:
@@ -166,12 +188,12 @@ def lean(model: nn.Module) -> nn.Module:
 class _progress:
     """A bar on a terminal, nothing elsewhere (the log's plain lines are enough there)."""
 
-    def __init__(self, title: str, steps: int, start: int) -> None:
-        self.title, self.steps, self.start = title, steps, start
+    def __init__(self, title: str, steps: int, start: int, shown: bool = True) -> None:
+        self.title, self.steps, self.start, self.shown = title, steps, start, shown
         self.bar: Any = None
 
     def __enter__(self) -> Callable[[float], None]:
-        if not sys.stderr.isatty():
+        if not (self.shown and sys.stderr.isatty()):
             return lambda loss: None
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

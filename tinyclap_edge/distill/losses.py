@@ -54,3 +54,39 @@ def soft_contrastive_loss(
     to_text = -(rows * F.log_softmax(logits, 1)).sum(1).mean()
     to_audio = -(columns * F.log_softmax(logits.T, 1)).sum(1).mean()
     return 0.5 * (to_text + to_audio)
+
+
+def kl_distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """Mean KL(teacher || student) of the softmax over an embedding's entries, times temperature².
+
+    student, teacher: (batch, dim) float. One of S-SONDO's losses (arXiv 2604.24933, table 2).
+    """
+    shares = F.log_softmax(student / temperature, -1)
+    wanted = F.log_softmax(teacher.detach() / temperature, -1)
+    return temperature**2 * F.kl_div(shares, wanted, reduction="batchmean", log_target=True)
+
+
+def l1_distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean absolute difference of raw embeddings (batch, dim); S-SONDO."""
+    return F.l1_loss(student, teacher.detach())
+
+
+def mse_distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of raw embeddings (batch, dim); S-SONDO."""
+    return F.mse_loss(student, teacher.detach())
+
+
+def pair_contrastive_loss(first: Tensor, second: Tensor, scale: Tensor | float) -> Tensor:
+    """Symmetric cross-entropy of the cosines of all pairs, times `scale`; pair i is row i of both.
+
+    first, second: (batch, dim) float, any norm, of all processes; scale: the inverse temperature itself, not its
+    logarithm. CLIP's loss (arXiv 2103.00020) between a student's and its teacher's embedding of the same clip.
+    """
+    logits = scale * F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).T  # (batch, batch)
+    own = torch.arange(len(logits), device=logits.device)
+    return 0.5 * (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own))
+
+
+def consistency_loss(first: Tensor, second: Tensor) -> Tensor:
+    """Mean of 1 - cos between a student's embeddings (batch, dim) of two crops of the same clips; both carry gradients."""
+    return (1.0 - F.cosine_similarity(first, second, dim=-1)).mean()
