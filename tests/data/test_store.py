@@ -19,7 +19,7 @@ from tinyclap_edge.data.store import EmbeddingStore, StoredTeacher, disk, embed,
 from tinyclap_edge.data.store.embed import EmbedRequest, embed_corpus, parts_of
 from tinyclap_edge.data.store.merge import merge_stores
 from tinyclap_edge.data.store.verify import verify_store
-from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.errors import CorruptFile, TinyclapError, UsageError
 from tinyclap_edge.frontend.fixed import logmel_q8
 from tinyclap_edge.frontend.spec import FrontendSpec
 
@@ -396,11 +396,34 @@ def test_reading_in_processes_gives_the_same_bytes(corpus_folder: Path, tmp_path
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
-def test_two_writers_at_once_are_refused(corpus_folder: Path, tmp_path: Path) -> None:
+def test_two_writers_at_once_are_refused_and_a_killed_one_lets_go(corpus_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
-    with disk.only_writer(tmp_path / "store"), pytest.raises(UsageError, match="another process is writing"):
+    holding, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        with disk.only_writer(tmp_path / "store"):
+            os.write(tell, b"x")
+            signal.pause()
+    os.read(holding, 1)
+    with pytest.raises(UsageError, match="another process is writing"):
         run(corpus_folder, tmp_path / "store")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     assert run(corpus_folder, tmp_path / "store").rows == 11
+
+
+def test_a_reading_process_that_is_killed_is_an_error_and_not_a_wait_for_ever(
+    corpus_folder: Path, tmp_path: Path
+) -> None:
+    class Deadly(type(open_corpus(f"folder:{corpus_folder}"))):  # type: ignore[misc]
+        def read(self, clip, sample_rate):
+            if clip.id == "rain/05.wav":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().read(clip, sample_rate)
+
+    request = EmbedRequest(PlainTeacher(), Deadly(corpus_folder), tmp_path / "store", workers=2)
+    with pytest.raises(TinyclapError, match="was killed"):
+        embed_corpus(request)
 
 
 def test_a_teacher_that_gives_nan_is_stopped_with_the_clip_named(corpus_folder: Path, tmp_path: Path) -> None:

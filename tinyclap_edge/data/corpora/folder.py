@@ -17,7 +17,7 @@ from pathlib import Path
 from tinyclap_edge.data.corpora.clip import Clip, CorpusCard
 from tinyclap_edge.data.corpora.file_corpus import FileCorpus
 
-EXTENSIONS = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"))
+EXTENSIONS = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64"))
 
 
 class Folder(FileCorpus):

@@ -111,8 +111,8 @@ def only_writer(store: Path) -> Iterator[None]:
     with lock:
         if fcntl:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # flock would live on in the forks of a killed process
+            except (BlockingIOError, PermissionError):
                 raise UsageError(
                     f"another process is writing {store}", "wait for it, or give --shard i/n and a folder to each"
                 ) from None

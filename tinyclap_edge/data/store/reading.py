@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +17,11 @@ import numpy as np
 from tinyclap_edge.data.corpora.clip import Clip, Corpus
 from tinyclap_edge.data.store.features import log_mel_row
 from tinyclap_edge.data.store.rows import Row, cut, rows_of
-from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.errors import CorruptFile, TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
+
+AHEAD = 4  # clips that each process may be ahead
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,20 @@ def read_clips(reader: Reader, clips: Sequence[Clip], workers: int = 0) -> Itera
     if reader.spec:
         log_mel_row(np.zeros(1, np.float32), reader.spec)  # compiled once, before the processes part
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with context.Pool(workers, _begin, (reader,)) as pool:
-        yield from pool.imap(_read, clips, chunksize=4)
+    waiting: deque[Future[LoadedClip]] = deque()  # bounded: a slow teacher must not fill the memory with sounds
+    try:
+        with ProcessPoolExecutor(workers, context, _begin, (reader,)) as pool:
+            try:
+                for clip in clips:
+                    waiting.append(pool.submit(_read, clip))
+                    if len(waiting) >= AHEAD * workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    except BrokenProcessPool as error:
+        raise TinyclapError("a process that reads sounds was killed", "is memory short? Try --workers 0") from error
 
 
 def _begin(reader: Reader) -> None:
@@ -79,6 +98,8 @@ def _begin(reader: Reader) -> None:
     _reader = reader
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a fork keeps the parent's handlers, which would not end it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if sys.platform == "linux":  # where a killed parent's fork would wait for work for ever
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _read(clip: Clip) -> LoadedClip:
