@@ -6,6 +6,7 @@ FULLY_CONNECTED weights per tensor (the one form every runtime takes). Biases: i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -35,11 +36,12 @@ SATURATES = {"LOGISTIC": 8.0, "TANH": 5.0}
 BIAS_LIMIT = 1 << 28  # a bias code above this would leave no room for the accumulator
 
 
-def quantize(graph: Graph, ranges: Ranges) -> Graph:
+def quantize(graph: Graph, ranges: Ranges, weight_scales: Mapping[str, np.ndarray] | None = None) -> Graph:
     """The int8 graph: same names and order, hard-sigmoids folded, RELU and RELU6 fused.
 
-    ranges: (low, high) of each activation, from `calibrate` or from training. Raises ExportError when a range is
-    missing or a weight is not finite.
+    ranges: (low, high) of each activation, from `calibrate` or from training; weight_scales: operator name -> its
+    weights' scales, (channels,) float32, where training chose them (else the largest weight decides). Raises
+    ExportError when a range is missing, or a weight or a given scale is not usable.
     """
     source, saturated = fold_hard_sigmoid(fuse_activations(graph))
     source = _separate_fixed_scales(source, saturated)
@@ -48,7 +50,7 @@ def quantize(graph: Graph, ranges: Ranges) -> Graph:
     for tensor in source.activations():
         out.tensors[tensor.name] = Tensor(tensor.name, tensor.shape, "int8", None, quants[tensor.name])
     for op in source.ops:
-        out.ops.append(_quantize_op(source, out, op, quants))
+        out.ops.append(_quantize_op(source, out, op, quants, (weight_scales or {}).get(op.name)))
     return out.validate()
 
 
@@ -62,15 +64,23 @@ def activation_quant(low: float, high: float) -> Quant:
     return Quant(scale, zero)
 
 
-def weight_quant(weights: np.ndarray, axis: int | None, bias: np.ndarray | None, s_in: float) -> Quant:
-    """Symmetric int8 scales: per slice along `axis` or one. A slice of tiny weights gets a scale that fits its bias."""
+def weight_quant(
+    weights: np.ndarray, axis: int | None, bias: np.ndarray | None, s_in: float, given: np.ndarray | None = None
+) -> Quant:
+    """Symmetric int8 scales: per slice along `axis` or one. A slice of tiny weights gets a scale that fits its bias.
+
+    given: scales to take instead of the largest weight's; the bias still has to fit.
+    """
     if axis is None:
         peak = np.abs(weights).max(keepdims=True).reshape(1)
         bias_peak = np.abs(bias).max(keepdims=True).reshape(1) if bias is not None else np.zeros(1)
     else:
         peak = np.abs(np.moveaxis(weights, axis, 0)).reshape(weights.shape[axis], -1).max(axis=1)
         bias_peak = np.abs(bias) if bias is not None else np.zeros_like(peak)
-    scale = np.maximum(peak.astype(np.float64) / 127.0, bias_peak.astype(np.float64) / (s_in * BIAS_LIMIT))
+    wanted = peak.astype(np.float64) / 127.0 if given is None else np.asarray(given, np.float64).reshape(-1)
+    if wanted.shape != peak.shape or not (np.isfinite(wanted).all() and (wanted >= 0).all()):
+        raise ExportError(f"{wanted.size} weight scales for {peak.size} slices, or one that is not a positive number")
+    scale = np.maximum(wanted, bias_peak.astype(np.float64) / (s_in * BIAS_LIMIT))
     scale = np.where(scale > 0, scale, 1.0 / 127.0).astype(np.float32)
     return Quant(scale, np.zeros(scale.size, np.int32), axis)
 
@@ -149,9 +159,9 @@ def _widen_hard_swish(graph: Graph, quants: dict[str, Quant]) -> None:
                 quants.update({name: wide for name, q in quants.items() if q is out})
 
 
-def _quantize_op(source: Graph, out: Graph, op: Op, quants: dict[str, Quant]) -> Op:
+def _quantize_op(source: Graph, out: Graph, op: Op, quants: dict[str, Quant], given: np.ndarray | None) -> Op:
     if op.kind in WEIGHTED:
-        return _quantize_weighted(source, out, op, quants)
+        return _quantize_weighted(source, out, op, quants, given)
     for name in op.inputs:
         tensor = source.tensors[name]
         if tensor.data is not None and name not in out.tensors:
@@ -162,14 +172,14 @@ def _quantize_op(source: Graph, out: Graph, op: Op, quants: dict[str, Quant]) ->
     return op
 
 
-def _quantize_weighted(source: Graph, out: Graph, op: Op, quants: dict[str, Quant]) -> Op:
+def _quantize_weighted(source: Graph, out: Graph, op: Op, quants: dict[str, Quant], given: np.ndarray | None) -> Op:
     weights = source.constant(op.inputs[1])
     bias = source.constant(op.bias).reshape(-1) if op.bias else None
     if not np.all(np.isfinite(weights)) or (bias is not None and not np.all(np.isfinite(bias))):
         raise ExportError(f"operator {op.name}: a weight is not finite", "check the student file", exit_code=7)
     axis = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": None}[op.kind]
     s_in = quants[op.inputs[0]].s
-    quant = weight_quant(weights, axis, bias, float(s_in))
+    quant = weight_quant(weights, axis, bias, float(s_in), given)
     shape = [1] * weights.ndim
     if axis is not None:
         shape[axis] = -1

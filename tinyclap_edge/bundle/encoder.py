@@ -15,6 +15,7 @@ from tinyclap_export.quantize import quantize
 from tinyclap_export.tflite_writer import write_tflite
 
 from tinyclap_edge.bundle.calibration import Calibration
+from tinyclap_edge.distill.qat_record import trained_quantisation
 from tinyclap_edge.students.file import StudentFile
 from tinyclap_edge.students.to_graph import student_graph
 
@@ -45,10 +46,14 @@ class Encoder:
 
 
 def make_encoder(student: StudentFile, r: int, reduction: str | None, ranges: str, calibration: Calibration) -> Encoder:
-    """Fold, reduce, and quantise with ranges from the calibration windows ('minmax', 'percentile' or 'mse')."""
+    """Fold, reduce, and quantise with ranges from the calibration windows ('minmax', 'percentile' or 'mse').
+
+    Ranges and scales that quantisation-aware training left in the student come first, as they are.
+    """
     graph = student_graph(student, r, reduction)
     found = calibrate(graph, calibration.network_input(student.frontend), ranges)
-    return Encoder(graph, quantize(graph, found))
+    trained, scales = trained_quantisation(student, graph, r, reduction)
+    return Encoder(graph, quantize(graph, found | trained, scales))
 
 
 def end_quant(graph: Graph, name: str) -> Quant:

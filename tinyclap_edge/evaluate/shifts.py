@@ -41,9 +41,7 @@ def apply_shift(audio: np.ndarray, shift: Shift, samples: int, rng: np.random.Ge
     """
     window = audio[:samples].astype(np.float64)
     if shift.kind == "white" or shift.kind == "pink":
-        noise = rng.standard_normal(samples) if shift.kind == "white" else pink_noise(rng, samples)
-        level = np.sqrt(np.mean(window**2)) * 10 ** (-shift.amount / 20)
-        window = window + noise * (level / np.sqrt(np.mean(noise**2)))
+        window = add_noise(window, shift.kind, shift.amount, rng)
     elif shift.kind == "eq":
         spectrum = fft.rfft(window)
         octaves = np.log2(np.maximum(fft.rfftfreq(samples, 1 / 16000), 50.0) / 50.0) / np.log2(8000 / 50)
@@ -56,6 +54,13 @@ def apply_shift(audio: np.ndarray, shift: Shift, samples: int, rng: np.random.Ge
     elif shift.kind == "speed":
         window = signal.resample_poly(audio.astype(np.float64), 20, 23)[:samples]
     return np.clip(np.round(window * 32768), -32768, 32767).astype(np.int16)
+
+
+def add_noise(sound: np.ndarray, colour: str, snr_db: float, rng: np.random.Generator) -> np.ndarray:
+    """Sound (n,) float64 plus 'white' or 'pink' noise; the ratio is that of the whole sound's root mean squares."""
+    noise = rng.standard_normal(len(sound)) if colour == "white" else pink_noise(rng, len(sound))
+    level = np.sqrt(np.mean(sound**2)) * 10 ** (-snr_db / 20)
+    return sound + noise * (level / np.sqrt(np.mean(noise**2)))
 
 
 def pink_noise(rng: np.random.Generator, samples: int) -> np.ndarray:

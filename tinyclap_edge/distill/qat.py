@@ -1,0 +1,205 @@
+"""Quantisation-aware training: a short self-distillation after which int8 does what the float student did.
+
+The target is the float student's own embedding, so no teacher, text or label is needed: the calibration windows, or any
+log-mels, are enough. Training starts from post-training ranges and ends in ranges and scales that the quantiser takes
+as they are; weights end on their int8 grid. It pays where channels have very unequal ranges (benchmarks: stress model);
+an even student loses next to nothing in int8 anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tinyclap_export.calibrate import calibrate
+from tinyclap_export.graph import Graph
+from tinyclap_export.quantize import quantize
+
+from tinyclap_edge.distill.losses import cosine_distillation_loss
+from tinyclap_edge.distill.qat_graph import QatGraph
+from tinyclap_edge.distill.qat_record import QatRecord, store_record, unfold
+from tinyclap_edge.errors import GateFailed, UsageError
+from tinyclap_edge.students.file import StudentFile
+from tinyclap_edge.students.to_graph import student_graph
+
+MAX_STEPS = 10_000
+HARD_SWISH_ZERO = 3.0
+
+
+@dataclass(frozen=True)
+class QatConfig:
+    """steps: optimiser steps; rates are peaks, in int8 codes a step (weights, biases, zero points) or log units (scales)."""
+
+    steps: int = 60
+    batch: int = 32
+    weight_rate: float = 0.1
+    bias_rate: float = 0.1
+    zero_rate: float = 0.1
+    gain_rate: float = 0.02
+    scale_rate: float = 0.02
+    block_weight: float = 0.5  # of the block ends' errors beside the embedding's
+    clip_norm: float = 1.0
+    correction: int = 64  # windows from which biases are corrected before learning starts
+    ranges: str = "mse"  # where learning starts, see tinyclap_export.calibrate
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise UsageError(f"{self.steps} steps of quantisation-aware training", f"30 to 100 do, 1..{MAX_STEPS} go")
+        if self.batch < 1:
+            raise UsageError(f"a batch of {self.batch} windows")
+
+
+@dataclass(frozen=True)
+class QatResult:
+    """The float graph with trained constants, its int8 graph, and what was learnt.
+
+    start, end: cosine of the fake-quantised to the float embedding, mean over the training windows.
+    """
+
+    graph: Graph
+    int8: Graph
+    ranges: dict[str, tuple[float, float]]
+    weight_scales: dict[str, np.ndarray]
+    losses: tuple[float, ...]
+    start: float
+    end: float
+
+
+def qat(
+    source: Graph | StudentFile,
+    features: np.ndarray,
+    steps: int = 60,
+    *,
+    r: int | None = None,
+    reduction: str | None = None,
+    config: QatConfig | None = None,
+    log: Callable[[str], None] = lambda line: None,
+    device: str = "cpu",
+) -> QatResult:
+    """Train the int8 form of a float graph, or of a student reduced to r, towards its float embedding.
+
+    features: (n, frames, mels, 1) float32 network input, as for `calibrate`. Deterministic on a CPU for one count of
+    threads. Raises GateFailed (1) when the loss is not finite, UsageError (2) for no features or absurd steps.
+    """
+    config = replace(config or QatConfig(), steps=steps)
+    graph = student_graph(source, r, reduction) if isinstance(source, StudentFile) else source
+    if len(features) == 0:
+        raise UsageError("quantisation-aware training needs windows", "give calibration windows")
+    found = useful_ranges(graph, calibrate(graph, features, config.ranges))
+    start_int8 = quantize(graph, found)
+    model, teacher = QatGraph(graph, start_int8).to(device), QatGraph(graph, start_int8).to(device)
+    inputs = torch.from_numpy(np.ascontiguousarray(features, np.float32)).to(device)
+    targets = _embed(model, inputs, config.batch, rounded=False)
+    model.correct_biases(inputs[: config.correction])
+    start = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    optimiser = torch.optim.Adam(_groups(model, config), betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.steps))
+    rng = np.random.default_rng(config.seed)
+    losses: list[float] = []
+    for step in range(config.steps):
+        picks = torch.from_numpy(np.sort(rng.permutation(len(inputs))[: config.batch])).to(device)
+        optimiser.zero_grad(set_to_none=True)
+        loss = _loss(model, teacher, inputs[picks], config.block_weight)
+        if not torch.isfinite(loss):
+            raise GateFailed(
+                f"quantisation-aware training: the loss of step {step} is {loss.item()}", "lower the rates"
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+        if (step + 1) % 10 == 0 or step + 1 == config.steps:
+            log(f"qat: step {step + 1}/{config.steps} loss {np.mean(losses[-10:]):.5f}")
+    end = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    learnt = model.cpu().learnt()
+    ranges = found | learnt.ranges
+    int8 = quantize(learnt.graph, ranges, learnt.weight_scales)
+    return QatResult(learnt.graph, int8, ranges, learnt.weight_scales, tuple(losses), start, end)
+
+
+def useful_ranges(graph: Graph, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """The ranges without what nobody reads: a hard-swish gives 0 below -3, so its input needs no code there.
+
+    On the stress model, with nothing but these inputs rounded, the cosine rises from 0.77 to 0.91.
+    """
+    out = dict(ranges)
+    for tensor in graph.activations():
+        readers = graph.consumers(tensor.name)
+        if readers and all(op.kind == "HARD_SWISH" for op in readers) and tensor.name not in graph.outputs:
+            low, high = out[tensor.name]
+            out[tensor.name] = (max(low, -HARD_SWISH_ZERO), high)
+    return out
+
+
+def qat_student(
+    student: StudentFile,
+    features: np.ndarray,
+    steps: int = 60,
+    *,
+    r: int | None = None,
+    reduction: str | None = None,
+    config: QatConfig | None = None,
+    log: Callable[[str], None] = lambda line: None,
+    device: str = "cpu",
+) -> StudentFile:
+    """The student with trained weights and, in its card, the ranges and scales that export then uses as they are.
+
+    r, reduction: those it will be exported at, by default its own. Exported at another r, it keeps the ranges of its
+    body, and its head is calibrated.
+    """
+    r, reduction = r or student.default_r, reduction or student.reduction
+    result = qat(student, features, steps, r=r, reduction=reduction, config=config, log=log, device=device)
+    tensors = unfold(student, result.graph, r, reduction)
+    record = QatRecord(
+        r, reduction, steps, result.ranges, result.weight_scales, round(result.start, 5), round(result.end, 5)
+    )
+    return store_record(replace(student, tensors=tensors), record)
+
+
+def _loss(model: QatGraph, teacher: QatGraph, x: torch.Tensor, block_weight: float) -> torch.Tensor:
+    """1 - cosine of the embeddings, and of each block's end the squared error as a share of its float square."""
+    with torch.no_grad():
+        wanted, wanted_blocks = teacher(x, rounded=False)
+    found, blocks = model(x)
+    loss = cosine_distillation_loss(found.flatten(1), wanted.flatten(1))
+    if block_weight and blocks:
+        shares = [
+            F.mse_loss(b, w) / w.square().mean().clamp_min(1e-12) for b, w in zip(blocks, wanted_blocks, strict=True)
+        ]
+        loss = loss + block_weight * torch.stack(shares).mean()
+    return loss
+
+
+def _groups(model: QatGraph, config: QatConfig) -> list[dict]:
+    weights = [w.codes for w in model.weights.values()]  # type: ignore[union-attr]
+    gains = [w.log_gain for w in model.weights.values()]  # type: ignore[union-attr]
+    fakes = [f for f in dict.fromkeys(model.fakes.values()) if f.learn]  # type: ignore[union-attr]
+    return [
+        {"params": weights, "lr": config.weight_rate},
+        {"params": list(model.biases.values()), "lr": config.bias_rate},
+        {"params": [f.zero for f in fakes], "lr": config.zero_rate},
+        {"params": gains, "lr": config.gain_rate},
+        {"params": [f.log_scale for f in fakes], "lr": config.scale_rate},
+    ]
+
+
+def _rate(step: int, steps: int) -> float:
+    """A tenth of warm-up, then half a cosine to nothing."""
+    warm = max(1, steps // 10)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+
+
+@torch.no_grad()
+def _embed(model: QatGraph, inputs: torch.Tensor, batch: int, rounded: bool = True) -> torch.Tensor:
+    return torch.cat([model(part, rounded)[0].flatten(1) for part in inputs.split(batch)])
+
+
+def _mean_cosine(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(F.cosine_similarity(a, b, dim=-1).mean())
