@@ -40,6 +40,7 @@ from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.report.write import write_report
 from tinyclap_edge.students.file import StudentFile, reduce_matrix
 from tinyclap_edge.students.phinet_cost import phinet_cost
+from tinyclap_edge.students.registry import find_family
 from tinyclap_edge.students.to_graph import student_graph
 
 LINT_WINDOWS = 32
@@ -70,7 +71,11 @@ class ExportRequest:
         ranges: str = "minmax",
         hop_s: float = 1.28,
     ) -> ExportRequest:
-        """Raises UsageError (2) for an r or hop that the student cannot have."""
+        """Raises UsageError (2) for a family without an int8 form, and an r or hop that the student cannot have."""
+        if refusal := find_family(student.arch).refusal:
+            raise UsageError(
+                f"{student.name} cannot be exported: {refusal}", "distil a PhiNet from the same teacher: `distill`"
+            )
         spec = student.frontend
         chosen = student.default_r if r is None else r
         reduce_matrix(student, chosen, reduction)  # checks both

@@ -16,14 +16,30 @@ def logmel_float(pcm: np.ndarray, spec: FrontendSpec) -> np.ndarray:
     """Log-mel in dB of int16 PCM (n,): float64 (T, mel_bins), T = spec.frame_count(n), clamped to the floor.
 
     P[k] = 4 |sum_n w[n] x[n]/32768 exp(-2 pi i k n / n_fft)|^2 / (sum w)^2, so that a full-scale sine gives 0 dB in its
-    bin; a mel bin is 10 log10 of the weighted sum of P.
+    bin; a mel bin is 10 log10 of the weighted sum of P. Specifications of imported students change that by
+    `band_gain`, `power_offset` and the reflection of a centred clip.
     """
+    if spec.centred and len(pcm) > 1:
+        pcm = np.pad(pcm, spec.window_samples // 2, mode="reflect")
     frames = frame_pcm(pcm, spec) / FULL_SCALE  # (T, window)
     window = hann(spec)
     spectrum = np.fft.rfft(frames * window, n=spec.n_fft, axis=1)  # (T, n_fft/2 + 1)
     power = 4.0 * np.abs(spectrum) ** 2 / window.sum() ** 2
     energy = power @ mel_filterbank(spec).T  # (T, mel_bins)
+    if spec != spec.plain:
+        energy = energy * band_gain(spec) + spec.power_offset
     return 10.0 * np.log10(np.maximum(energy, 10.0 ** (spec.floor_db / 10.0)))
+
+
+def band_gain(spec: FrontendSpec) -> np.ndarray:
+    """Factor of each mel bin's energy over that of the plain front end: (mel_bins,) float64, 1 where it is plain."""
+    gain = np.ones(spec.mel_bins)
+    if spec.power == "raw":
+        gain *= hann(spec).sum() ** 2 / 4
+    if spec.mel_norm == "slaney":
+        edges = _edges_hz(spec)
+        gain *= 2 / (edges[2:] - edges[:-2])
+    return gain
 
 
 def frame_pcm(pcm: np.ndarray, spec: FrontendSpec) -> np.ndarray:
@@ -46,13 +62,18 @@ def hann(spec: FrontendSpec) -> np.ndarray:
 @functools.lru_cache(maxsize=16)
 def mel_filterbank(spec: FrontendSpec) -> np.ndarray:
     """Triangles of peak 1 with straight flanks in Hz, float64 (mel_bins, n_fft/2 + 1), read-only."""
-    lowest, highest = hz_to_mel(np.array([spec.f_min_hz, spec.f_max_hz]), spec.mel_scale)
-    edges = mel_to_hz(np.linspace(lowest, highest, spec.mel_bins + 2), spec.mel_scale)
+    edges = _edges_hz(spec)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]  # (mel_bins, 1)
     bins = np.arange(spec.n_fft // 2 + 1) * spec.sample_rate_hz / spec.n_fft  # Hz
     weights = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     weights.flags.writeable = False
     return weights
+
+
+def _edges_hz(spec: FrontendSpec) -> np.ndarray:
+    """Corners of the triangles, float64 (mel_bins + 2,)."""
+    lowest, highest = hz_to_mel(np.array([spec.f_min_hz, spec.f_max_hz]), spec.mel_scale)
+    return mel_to_hz(np.linspace(lowest, highest, spec.mel_bins + 2), spec.mel_scale)
 
 
 def hz_to_mel(hz: np.ndarray, scale: str) -> np.ndarray:

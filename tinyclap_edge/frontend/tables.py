@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyclap_edge.errors import UsageError
 from tinyclap_edge.frontend import exact
 from tinyclap_edge.frontend.spec import Q8, FrontendSpec
 
@@ -52,7 +53,12 @@ class Tables:
 
 @functools.lru_cache(maxsize=16)
 def build_tables(spec: FrontendSpec) -> Tables:
-    """The tables of a front end: the same integers on every machine."""
+    """The tables of a plain front end: the same integers on every machine. UsageError (2) for one that is not."""
+    if spec != spec.plain:
+        raise UsageError(
+            "the integer front end knows no centred frames, area-normalised filters or raw powers",
+            "use spec.plain, and add spec.shift_db()",
+        )
     points = spec.n_fft // 2  # complex: even samples real, odd samples imaginary
     log2_points = points.bit_length() - 1
     first_bits = 1 if log2_points % 2 else 2  # what remains is a power of 4
@@ -118,7 +124,7 @@ def frontend_id(spec: FrontendSpec) -> str:
     """First 16 hex digits of SHA-256 over the revision, the constants as canonical JSON, and the tables' bytes."""
     digest = hashlib.sha256(f"tinyclap-frontend/{REVISION}\n".encode())
     digest.update(json.dumps(spec.to_dict(), sort_keys=True, separators=(",", ":")).encode())
-    tables = build_tables(spec)
+    tables = build_tables(spec.plain)  # what is not plain is in the constants above
     for field in fields(Tables):
         value = getattr(tables, field.name)
         digest.update(value.tobytes() if isinstance(value, np.ndarray) else str(value).encode())

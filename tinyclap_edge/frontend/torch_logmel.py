@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyclap_edge.errors import UsageError
-from tinyclap_edge.frontend.reference import hann, mel_filterbank
+from tinyclap_edge.frontend.reference import band_gain, hann, mel_filterbank
 from tinyclap_edge.frontend.spec import FrontendSpec
 
 
@@ -26,7 +26,9 @@ class LogMel(nn.Module):
         window = torch.from_numpy(hann(spec))
         # 2 w / sum(w): the power of the result is P of the definition
         self.register_buffer("window", 2.0 * window / window.sum(), persistent=False)
-        weights = torch.from_numpy(mel_filterbank(spec).T.copy()).float()  # (n_fft/2 + 1, mel_bins)
+        weights = torch.from_numpy(
+            (mel_filterbank(spec) * band_gain(spec)[:, None]).T.copy()
+        ).float()  # (n_fft/2 + 1, mel_bins)
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -35,10 +37,13 @@ class LogMel(nn.Module):
             raise UsageError(
                 f"audio of shape {tuple(audio.shape)} is not (batch, samples >= {self.spec.window_samples})"
             )
+        if self.spec.centred:
+            half = self.spec.window_samples // 2
+            audio = torch.nn.functional.pad(audio[:, None], (half, half), mode="reflect")[:, 0]
         frames = audio.double().unfold(1, self.spec.window_samples, self.spec.hop_samples)  # (batch, T, window)
         spectrum = torch.fft.rfft(frames * self.window.double(), n=self.spec.n_fft)  # (batch, T, n_fft/2 + 1)
         power = (spectrum.real.square() + spectrum.imag.square()).float()
-        energy = power @ self.weights  # (batch, T, mel_bins)
+        energy = power @ self.weights + self.spec.power_offset  # (batch, T, mel_bins)
         return 10.0 * torch.log10(energy.clamp_min(10.0 ** (self.spec.floor_db / 10.0)))
 
     def network_input(self, audio: Tensor) -> Tensor:

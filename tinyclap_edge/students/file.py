@@ -5,6 +5,9 @@ the shared space by falling variance, `space.order` (dim,) int32, entries by fal
 `text.projection` (dim, text) float32, which maps the text tower's embedding into the space, and `text.mean` (dim,)
 float32, which is then taken away to centre it. The header holds one JSON object:
 format, arch, dim, frontend, teacher, default_r, reduction, card.
+
+Format 1.1 adds other families than PhiNet, front ends that boards do not compute, and `space.samples` (n, channels)
+float32, optional: pooled maps of calibration sounds, by which a reduction is measured. What 1 can say is written as 1.
 """
 
 from __future__ import annotations
@@ -19,10 +22,10 @@ import numpy as np
 
 from tinyclap_edge.errors import CorruptFile, TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
-from tinyclap_edge.students.layout import tensor_shapes
 from tinyclap_edge.students.phinet_config import PhiNetConfig, parse_arch
+from tinyclap_edge.students.registry import FAMILIES, canonical_arch, student_shapes
 
-FORMAT = "tinyclap-student/1"
+FORMAT, FORMAT_1_1 = "tinyclap-student/1", "tinyclap-student/1.1"
 REDUCTIONS = ("rotate", "prune")
 MAX_BYTES = 256 << 20
 
@@ -35,7 +38,7 @@ class StudentFile:
     arch: str
     dim: int
     frontend: FrontendSpec
-    tensors: dict[str, np.ndarray]  # as layout.tensor_shapes, float32
+    tensors: dict[str, np.ndarray]  # as registry.student_shapes, float32
     rotation: np.ndarray  # (dim, dim) float32
     order: np.ndarray  # (dim,) int32
     text_projection: np.ndarray  # (dim, text dim) float32
@@ -44,11 +47,18 @@ class StudentFile:
     default_r: int = 64
     reduction: str = "rotate"
     card: dict[str, Any] = field(default_factory=dict)
+    samples: np.ndarray | None = None  # (n, channels) float32, see above
 
     @property
     def config(self) -> PhiNetConfig:
-        """The parsed architecture."""
+        """The parsed architecture of a PhiNet; UsageError for another family."""
         return parse_arch(self.arch)
+
+    @property
+    def format(self) -> str:
+        """The oldest format that can say what this student is."""
+        new_family = self.arch.partition(":")[0] in FAMILIES and not self.arch.startswith("phinet:")
+        return FORMAT_1_1 if new_family or self.samples is not None or self.frontend != self.frontend.plain else FORMAT
 
 
 def write_student(path: Path, student: StudentFile) -> None:
@@ -60,10 +70,12 @@ def write_student(path: Path, student: StudentFile) -> None:
     arrays["space.order"] = np.ascontiguousarray(student.order, np.int32)
     arrays["text.projection"] = np.ascontiguousarray(student.text_projection, np.float32)
     arrays["text.mean"] = np.ascontiguousarray(student.text_mean, np.float32)
+    if student.samples is not None:
+        arrays["space.samples"] = np.ascontiguousarray(student.samples, np.float32)
     header = {
         "about": json.dumps(
             {
-                "format": FORMAT,
+                "format": student.format,
                 "arch": student.arch,
                 "dim": student.dim,
                 "frontend": student.frontend.to_dict(),
@@ -77,8 +89,11 @@ def write_student(path: Path, student: StudentFile) -> None:
     }
     # safetensors writes a header of several keys in no fixed order: one key keeps the bytes reproducible
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(save(arrays, header))
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(save(arrays, header))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)  # left over by a full disk
 
 
 def read_student(path: Path | str) -> StudentFile:
@@ -106,13 +121,13 @@ def _read(path: Path) -> StudentFile:
         raise CorruptFile(f"{path.name} is larger than {MAX_BYTES >> 20} MiB", "students are a few megabytes")
     with safe_open(str(path), framework="np") as handle:
         about = json.loads((handle.metadata() or {}).get("about", "{}"))
-        if about.get("format") != FORMAT:
-            raise CorruptFile(f"{path.name} is a safetensors file, but not of the form {FORMAT}")
+        if about.get("format") not in (FORMAT, FORMAT_1_1):
+            raise CorruptFile(f"{path.name} is a safetensors file, but not of the form {FORMAT} or {FORMAT_1_1}")
         arrays = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a mapping)
     dim, arch = int(about["dim"]), str(about["arch"])
     if not 1 <= dim <= 4096:
         raise CorruptFile(f"{path.name}: an embedding of {dim} entries is out of range")
-    wanted = {f"student.{k}": v for k, v in tensor_shapes(parse_arch(arch), dim).items()}
+    wanted = {f"student.{k}": v for k, v in student_shapes(canonical_arch(arch), dim).items()}
     wanted |= {"space.rotation": (dim, dim), "space.order": (dim,), "text.mean": (dim,)}
     for name, shape in wanted.items():
         if name not in arrays:
@@ -122,6 +137,9 @@ def _read(path: Path) -> StudentFile:
                 f"{path.name}: {name} has shape {arrays[name].shape}, {arch} needs {shape}",
                 "the weights belong to another architecture",
             )
+    samples = arrays.get("space.samples")
+    if samples is not None and samples.ndim != 2:
+        raise CorruptFile(f"{path.name}: space.samples has shape {samples.shape}, not (n, channels)")
     projection = arrays.get("text.projection")
     if projection is None or projection.ndim != 2 or projection.shape[0] != dim:
         raise CorruptFile(f"{path.name} has no text projection into {dim} dimensions")
@@ -152,6 +170,7 @@ def _read(path: Path) -> StudentFile:
         default_r=default_r,
         reduction=reduction,
         card=dict(about["card"]),
+        samples=samples,
     )
 
 

@@ -6,7 +6,7 @@ every configuration of tests/fixtures/phinet_oracle.json.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.students.phinet_config import NARROW_WIDTH, STEM_WIDTH, Block, PhiNetConfig, blocks
@@ -57,8 +57,13 @@ class _Ledger:
         self.peak = max(self.peak, _elements(into) + _elements(out))
 
 
-def phinet_cost(config: PhiNetConfig, input_shape: Shape, classes: int | None = None) -> Cost:
-    """Cost on an input of (channels, height, width); `classes` adds the average pool and linear head."""
+def phinet_cost(
+    config: PhiNetConfig, input_shape: Shape, classes: int | None = None, every_other: bool = False
+) -> Cost:
+    """Cost on an input of (channels, height, width); `classes` adds the average pool and linear head.
+
+    every_other: the last block computes only its even rows and columns (see tinyclap_torch.py).
+    """
     c, h, w = input_shape
     if min(input_shape) < 1:
         raise UsageError(f"input {input_shape} has an empty side", "write it like 1x128x64")
@@ -73,7 +78,10 @@ def phinet_cost(config: PhiNetConfig, input_shape: Shape, classes: int | None = 
             grown = (c, h + pad, w + pad)
         shape = ledger.conv(grown, (c, *size), 9, norm=False)
         shape = ledger.conv(shape, (config.width(STEM_WIDTH), *size), c)
-    for block in blocks(config):
+    listed = blocks(config)
+    if every_other:
+        listed[-1] = replace(listed[-1], stride=2 * listed[-1].stride)
+    for block in listed:
         shape = _block_cost(ledger, block, shape, config.padding)
     if classes is None:
         return Cost(ledger.params, ledger.macs, ledger.peak, shape)

@@ -50,7 +50,7 @@ def find_student(name: str) -> StudentFile:
     """A shipped student by name, or a student file by path."""
     if name in MADE_FOR:
         return read_student(MODELS / f"{name}.safetensors")
-    if name.endswith(".safetensors") or "/" in name:
+    if name.endswith(".safetensors") or "/" in name or Path(name).is_file():
         return read_student(name)
     near = difflib.get_close_matches(name, MADE_FOR, 1)
     raise UsageError(
