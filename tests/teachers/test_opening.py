@@ -44,7 +44,7 @@ def small_clap(tmp_path_factory):
                 "num_hidden_layers": 2, "projection_dim": 24,
             }  # fmt: skip
             if fusion:
-                audio |= {"enable_fusion": True, "fusion_type": "channel_map"}
+                audio |= {"enable_fusion": True, "fusion_type": "aff_2d"}
             text = {
                 "vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
                 "intermediate_size": 32, "projection_dim": 24,

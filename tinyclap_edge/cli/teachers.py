@@ -37,10 +37,12 @@ def _list() -> list[dict[str, Any]]:
 def _show(teacher: str) -> dict[str, Any]:
     """Show a teacher: what it is, its parameters, front end, licence and files."""
     from tinyclap_edge.teachers.cache import read_record
-    from tinyclap_edge.teachers.registry import FOLDER_PREFIX, find_card, open_teacher, with_parameters
+    from tinyclap_edge.teachers.embeddings import open_embeddings
+    from tinyclap_edge.teachers.registry import FOLDER_PREFIX, find_card, with_parameters
 
     if teacher.startswith(FOLDER_PREFIX) and teacher != "embeddings:DIR":
-        card, record, clips = open_teacher(teacher).card, {}, len(open_teacher(teacher).ids)  # type: ignore[attr-defined]
+        held = open_embeddings(Path(teacher.removeprefix(FOLDER_PREFIX)).expanduser())
+        card, record, clips = held.card, {}, len(held.ids)
     else:
         card, clips = with_parameters(find_card(teacher)), None
         record = read_record(card.name)

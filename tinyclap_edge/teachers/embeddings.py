@@ -31,6 +31,11 @@ class Embeddings:
     card: TeacherCard
     ids: list[str]
 
+    @property
+    def identity(self) -> str:
+        """16 hex digits: see card.Teacher."""
+        raise NotImplementedError
+
     def embeddings(self, ids: Sequence[str]) -> np.ndarray:
         """(n, dim) float32, as stored. UsageError (2) names an id that is not there, CorruptFile (7) a bad file."""
         raise NotImplementedError
@@ -88,7 +93,7 @@ class ClipFiles(Embeddings):
         return found[0]
 
     @functools.cached_property
-    def identity(self) -> str:
+    def identity(self) -> str:  # type: ignore[override]
         """16 hex digits over every name and size, and the contents of up to 64 files spread over the folder.
 
         Two million clips are 30 GB: reading all of them for an identity would take longer than training.

@@ -18,7 +18,7 @@ from tinyclap_edge.teachers.windows import check_clips, mean_of_windows, windows
 if TYPE_CHECKING:
     import torch
 
-TEXT_BATCH = 64
+BATCH, TEXT_BATCH = 32, 64
 
 
 class WindowedTeacher:
@@ -60,7 +60,11 @@ class WindowedTeacher:
         out = np.zeros((len(clips), self.card.dim), np.float32)
         for i, clip in enumerate(check_clips(clips)):
             parts = windows(clip, self.frontend.clip_samples, self.frontend.short)  # (count, samples)
-            out[i] = mean_of_windows(self.embed_logmel(np.stack([self.logmel(part) for part in parts])))
+            vectors = [
+                self.embed_logmel(np.stack([self.logmel(part) for part in parts[start : start + BATCH]]))
+                for start in range(0, len(parts), BATCH)
+            ]
+            out[i] = mean_of_windows(np.concatenate(vectors))
         return out
 
     def logmel(self, audio: np.ndarray) -> np.ndarray:
@@ -71,7 +75,7 @@ class WindowedTeacher:
         """(batch, dim) float32, not of unit length, of log-mels (batch, frames, mel_bins)."""
         import torch
 
-        step = 1 if self.device == "cpu" else 32
+        step = 1 if self.device == "cpu" else BATCH
         with torch.inference_mode():
             batches = torch.from_numpy(x)[:, None].split(step)
             return torch.cat([self.network(b.to(self.device)).float().cpu() for b in batches]).numpy()

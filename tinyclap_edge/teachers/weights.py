@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -135,7 +136,9 @@ def _torch_file(path: Path) -> Any:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise CorruptFile(f"{path.name} is a compressed archive", "torch writes none; it may be a zip bomb")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True if zipped else None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about pickle protocols
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True if zipped else None)
     except pickle.UnpicklingError as error:
         if any(word in str(error) for word in ("GLOBAL", "Unsupported", "not an allowed", "was not an allowed")):
             raise CorruptFile(
