@@ -22,6 +22,7 @@ MEASUREMENTS = (
     "parity",
     "engine",
     "accuracy",
+    "distill",
     "console",
 )  # modules with main(), one result file each
 

@@ -72,12 +72,20 @@ def command(
 
     import torch
 
+    from tinyclap_edge.distill.lesson import Run
+    from tinyclap_edge.distill.processes import join
     from tinyclap_edge.distill.rows import open_rows
-    from tinyclap_edge.distill.run import Run, distill
+    from tinyclap_edge.distill.run import distill
     from tinyclap_edge.distill.space import text_side
 
     arch, spec = _architecture(student)
+    device = _device(device, torch.cuda.is_available())
+    world = join(device)
+    if not world.first:  # the first process computes what log-mels are missing, the others find them
+        world.wait()
     rows = open_rows(Path(store), spec)
+    if world.first:
+        world.wait()
     weights = Path(teacher_weights) if teacher_weights else None
     run = Run(
         out=Path(out),
@@ -85,7 +93,7 @@ def command(
         side=text_side(rows.source.teacher, rows.source.identity, rows.dim, weights),
         seed=seed,
         resume=resume,
-        device=_device(device, torch.cuda.is_available()),
+        device=device,
         command=tuple(sys.argv[1:]),
         log=say,
     )

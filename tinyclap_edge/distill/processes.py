@@ -70,6 +70,8 @@ def join(device: str = "cpu") -> World:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return ALONE
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return World(dist.get_rank(), size)

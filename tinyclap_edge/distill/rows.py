@@ -138,8 +138,11 @@ def unit_rows(x: np.ndarray) -> np.ndarray:
 
 
 def mean_of_units(rows: Rows, picks: np.ndarray, block: int = 8192) -> np.ndarray:
-    """(dim,) float32: the mean of the unit embeddings of `picks`, read block by block."""
-    total = np.zeros(rows.dim)
+    """(dim,) float32: the mean of the unit embeddings of `picks`, read block by block. One that is not finite is left
+    out: the run stops at its clip, and not because all wanted embeddings are spoilt by it."""
+    total, count = np.zeros(rows.dim), 0
     for start in range(0, len(picks), block):
-        total += unit_rows(rows.embeddings(picks[start : start + block]).astype(np.float64)).sum(0)
-    return (total / max(1, len(picks))).astype(np.float32)
+        units = unit_rows(rows.embeddings(picks[start : start + block]).astype(np.float64))
+        units = units[np.isfinite(units).all(1)]
+        total, count = total + units.sum(0), count + len(units)
+    return (total / max(1, count)).astype(np.float32)

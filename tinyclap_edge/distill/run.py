@@ -147,12 +147,12 @@ def _config(recipe: Recipe, stage: Stage, seed: int) -> TrainConfig:
 
 def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None]) -> dict[str, Any]:
     """Reduce, train for int8 where the recipe says so, write the student's file; returns what is known of it."""
-    task = lesson.task
+    task, side = lesson.task, lesson.side
     rows, student = task.rows, task.trainee.student
     result: dict[str, Any] = {"validation": lesson.look()}
     picks = np.sort(np.random.default_rng([run.seed, 17]).permutation(task.picks)[:_BASIS_CLIPS])
     audio = embed_features(student, rows.features(picks), rows.spec)
-    if recipe.refit and lesson.side.speaks:
+    if recipe.refit and side.speaks:
         wanted = unit_rows(rows.embeddings(picks))
         finite = np.isfinite(wanted).all(1)
         result["refitted cosine"] = round(refit_head(last_layer(student), audio[finite], wanted[finite]), 5)
@@ -161,8 +161,8 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
     card = {"distilled": {"recipe": recipe_dict(recipe), "seed": run.seed, "teacher": asdict(rows.source), **result}}
     card["distilled"]["teacher"].pop("path")
     made = student_file(
-        run.name, student, run.arch, rows.spec, audio, lesson.side, r=recipe.r, reduction=recipe.reduction,
-        teacher=rows.source.teacher, card=card,
+        run.name, student, run.arch, rows.spec, audio, side.in_space, side.projection, side.mean,
+        r=recipe.r, reduction=recipe.reduction, teacher=rows.source.teacher, card=card,
     )  # fmt: skip
     if getattr(recipe, "qat_steps", 0):
         made = _for_int8(made, rows, picks[:_QAT_CLIPS], recipe.qat_steps, run, say)  # type: ignore[attr-defined]

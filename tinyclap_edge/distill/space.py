@@ -175,26 +175,30 @@ def student_file(
     arch: str,
     spec: FrontendSpec,
     audio: np.ndarray,
-    side: TextSide,
+    texts: np.ndarray | None,
+    projection: np.ndarray,
+    mean: np.ndarray,
     *,
     r: int,
     reduction: str = "rotate",
     teacher: str = "reference",
     card: dict[str, Any] | None = None,
 ) -> StudentFile:
-    """The student with the reduction of its space. audio: (n, dim) of its own embeddings of training clips; texts and
-    audio count alike in the principal directions."""
-    text = side.in_space
+    """The student with the reduction of its space.
+
+    audio: (n, dim) of its own embeddings of training clips; texts: (m, dim) in the shared space, or None; both count alike
+    in the principal directions. projection (dim, text), mean (dim,): the text side, see TextSide.
+    """
     return StudentFile(
         name=name,
         arch=arch,
         dim=audio.shape[1],
         frontend=spec,
         tensors=tensors_of(student.state_dict()),
-        rotation=rotation(audio, text),
-        order=magnitude_order(audio, text),
-        text_projection=side.projection,
-        text_mean=side.mean,
+        rotation=rotation(audio, texts),
+        order=magnitude_order(audio, texts),
+        text_projection=projection,
+        text_mean=mean,
         teacher=teacher,
         default_r=min(r, audio.shape[1]),
         reduction=reduction,
