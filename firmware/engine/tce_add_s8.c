@@ -2,9 +2,6 @@
 #include "tce_engine.h"
 #include "tce_requant.h"
 
-/* Head room of the common scale: 255 * 2^20 < 2^28, so that neither scaling nor adding overflows. */
-#define TCE_ADD_LEFT_SHIFT 20
-
 static inline int32_t tce_widen(int32_t value, int32_t zero_point, tce_scale scale) {
     return tce_requant((value - zero_point) * (INT32_C(1) << TCE_ADD_LEFT_SHIFT), scale);
 }

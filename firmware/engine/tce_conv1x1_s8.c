@@ -39,7 +39,7 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, void
     const int32_t k = layer->k;
     const int32_t c_out = layer->c_out;
     const int32_t *bias = layer->bias;
-    const tce_scale *scale = layer->scale;
+    const tce_scales scale = layer->scale;
     const tce_output output = layer->output;
 
     for (; pixels >= 2; pixels -= 2) {
@@ -50,8 +50,8 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, void
         for (; c + 2 <= c_out; c += 2) {
             int32_t acc[4] = {bias[c], bias[c + 1], bias[c], bias[c + 1]};
             tce_block(in, w, k, acc);
-            tce_requant_two(&acc[0], &acc[2], scale[c]);
-            tce_requant_two(&acc[1], &acc[3], scale[c + 1]);
+            tce_requant_two(&acc[0], &acc[2], tce_scale_of(scale, c));
+            tce_requant_two(&acc[1], &acc[3], tce_scale_of(scale, c + 1));
             first[c] = tce_store(acc[0], output);
             first[c + 1] = tce_store(acc[1], output);
             second[c] = tce_store(acc[2], output);
@@ -59,8 +59,8 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, void
             w += 2 * k;
         }
         if (c < c_out) {
-            first[c] = tce_store(tce_requant(bias[c] + tce_dot(in, w, k), scale[c]), output);
-            second[c] = tce_store(tce_requant(bias[c] + tce_dot(in + k, w, k), scale[c]), output);
+            first[c] = tce_store(tce_requant(bias[c] + tce_dot(in, w, k), tce_scale_of(scale, c)), output);
+            second[c] = tce_store(tce_requant(bias[c] + tce_dot(in + k, w, k), tce_scale_of(scale, c)), output);
         }
         in += 2 * k;
         out += 2 * c_out;
@@ -68,7 +68,7 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *restrict out, int32_t pixels, void
     if (pixels > 0) {
         const int8_t *w = layer->weights;
         for (int32_t c = 0; c < c_out; c++) {
-            out[c] = tce_store(tce_requant(bias[c] + tce_dot(in, w, k), scale[c]), output);
+            out[c] = tce_store(tce_requant(bias[c] + tce_dot(in, w, k), tce_scale_of(scale, c)), output);
             w += k;
         }
     }

@@ -6,7 +6,7 @@ void tce_dense_s8(const int8_t *in, int8_t *restrict out, int32_t rows, void *sc
     (void)scratch;
     const int32_t c_in = layer->c_in;
     const int32_t *bias = layer->bias;
-    const tce_scale *scale = layer->scale;
+    const tce_scales scale = layer->scale;
     const tce_output output = layer->output;
 
     for (int32_t r = 0; r < rows; r++) {
@@ -19,8 +19,8 @@ void tce_dense_s8(const int8_t *in, int8_t *restrict out, int32_t rows, void *sc
                 acc0 += in[i] * w[i];
                 acc1 += in[i] * w[c_in + i];
             }
-            *out++ = tce_store(tce_requant_once(acc0, scale[c]), output);
-            *out++ = tce_store(tce_requant_once(acc1, scale[c + 1]), output);
+            *out++ = tce_store(tce_requant_once(acc0, tce_scale_of(scale, c)), output);
+            *out++ = tce_store(tce_requant_once(acc1, tce_scale_of(scale, c + 1)), output);
             w += 2 * c_in;
         }
         for (; c < layer->c_out; c++) {
@@ -28,7 +28,7 @@ void tce_dense_s8(const int8_t *in, int8_t *restrict out, int32_t rows, void *sc
             for (int32_t i = 0; i < c_in; i++) {
                 acc += in[i] * w[i];
             }
-            *out++ = tce_store(tce_requant_once(acc, scale[c]), output);
+            *out++ = tce_store(tce_requant_once(acc, tce_scale_of(scale, c)), output);
             w += c_in;
         }
         in += c_in;

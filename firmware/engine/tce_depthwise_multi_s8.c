@@ -5,12 +5,12 @@
 void tce_depthwise_multi_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
     (void)scratch;
     const tce_window *w = &layer->window;
-    const int32_t outputs = w->channels * layer->multiplier;
+    const int32_t outputs = w->channels * layer->depth_multiplier;
 
     for (int32_t x = 0; x < w->out_w; x++) {
         const int32_t left = x * w->stride_w - w->pad_left;
         for (int32_t o = 0; o < outputs; o++) {
-            const int32_t channel = o / layer->multiplier;
+            const int32_t channel = o / layer->depth_multiplier;
             const int8_t *k = layer->weights + o;
             int32_t acc = layer->bias[o];
             for (int32_t i = 0; i < w->kernel_h; i++) {
@@ -22,7 +22,7 @@ void tce_depthwise_multi_row_s8(const int8_t *const *rows, int8_t *out, void *sc
                     k += outputs;
                 }
             }
-            *out++ = tce_store(tce_requant(acc, layer->scale[o]), layer->output);
+            *out++ = tce_store(tce_requant(acc, tce_scale_of(layer->scale, o)), layer->output);
         }
     }
 }

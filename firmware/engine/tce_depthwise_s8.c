@@ -38,11 +38,11 @@ TCE_NOINLINE static void tce_four(const tce_taps *taps, int8_t *out, int32_t c, 
     } while (rows != end);
 
     const tce_output output = layer->output;
-    const tce_scale *scale = layer->scale + c;
-    out[0] = tce_store(tce_requant(acc0, scale[0]), output);
-    out[1] = tce_store(tce_requant(acc1, scale[1]), output);
-    out[2] = tce_store(tce_requant(acc2, scale[2]), output);
-    out[3] = tce_store(tce_requant(acc3, scale[3]), output);
+    const tce_scales scale = layer->scale;
+    out[0] = tce_store(tce_requant(acc0, tce_scale_of(scale, c)), output);
+    out[1] = tce_store(tce_requant(acc1, tce_scale_of(scale, c + 1)), output);
+    out[2] = tce_store(tce_requant(acc2, tce_scale_of(scale, c + 2)), output);
+    out[3] = tce_store(tce_requant(acc3, tce_scale_of(scale, c + 3)), output);
 }
 
 /* Channel c of one pixel, for the channels that four does not divide. */
@@ -58,7 +58,7 @@ TCE_NOINLINE static int8_t tce_one(const tce_taps *taps, int32_t c, const tce_de
             k += layer->window.channels;
         }
     }
-    return tce_store(tce_requant(acc, layer->scale[c]), layer->output);
+    return tce_store(tce_requant(acc, tce_scale_of(layer->scale, c)), layer->output);
 }
 
 /* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */

@@ -24,11 +24,17 @@
 extern "C" {
 #endif
 
-/* One output channel's factor s_in * s_weights / s_out = multiplier * 2^(shift - 31); 8 bytes. */
+/* A real factor, multiplier * 2^(shift - 31). */
 typedef struct {
     int32_t multiplier; /* [2^30, 2^31), or 0 */
     int32_t shift;      /* [-31, 30]; negative shifts right */
 } tce_scale;
+
+/* The factor s_in * s_weights / s_out of each output channel; 5 bytes a channel. */
+typedef struct {
+    const int32_t *multiplier; /* [c_out] */
+    const int8_t *shift;       /* [c_out] */
+} tce_scales;
 
 /* What a layer does to a finished accumulator: add the zero point, clamp (a fused ReLU is in the limits), and look the
  * code up where another activation is fused. */
@@ -64,9 +70,9 @@ static inline void tce_find_rows(const int8_t **rows, int32_t count, const int8_
 
 /* Rows of k values times a matrix: 1x1 convolution, and every other convolution once its taps are gathered. */
 typedef struct {
-    const int8_t *weights;  /* plain: [c_out][k] */
-    const int32_t *bias;    /* [c_out], input offset folded in */
-    const tce_scale *scale; /* [c_out] */
+    const int8_t *weights; /* plain: [c_out][k] */
+    const int32_t *bias;   /* [c_out], input offset folded in */
+    tce_scales scale;      /* [c_out] */
     int32_t k, c_out;
     tce_output output;
 } tce_conv1x1;
@@ -86,13 +92,13 @@ typedef struct {
  * Portable scratch: the gathered taps of two pixels, 2 * product.k bytes rounded up to 16, then tce_conv1x1_s8's. */
 void tce_conv_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_conv *layer);
 
-/* Depthwise convolution: channel c of the output sees only channel c / multiplier of the input. */
+/* Depthwise convolution: channel c of the output sees only channel c / depth_multiplier of the input. */
 typedef struct {
     tce_window window;
-    const int8_t *weights;  /* plain: [kernel_h][kernel_w][channels * multiplier] */
-    const int32_t *bias;    /* [channels * multiplier], input offset folded in */
-    const tce_scale *scale; /* [channels * multiplier] */
-    int32_t multiplier;     /* outputs a channel; 1 in tce_depthwise_row_s8 */
+    const int8_t *weights;    /* plain: [kernel_h][kernel_w][channels * depth_multiplier] */
+    const int32_t *bias;      /* [channels * depth_multiplier], input offset folded in */
+    tce_scales scale;         /* [channels * depth_multiplier] */
+    int32_t depth_multiplier; /* outputs a channel; 1 in tce_depthwise_row_s8 */
     int32_t in_zero_point;
     tce_output output;
 } tce_depthwise;
@@ -100,18 +106,18 @@ typedef struct {
 /* Taps (kernel_h * kernel_w) that tce_depthwise_row_s8 is given at most; larger windows use the next function. */
 #define TCE_DEPTHWISE_TAPS 64
 
-/* One output row, multiplier 1. out: [out_w][channels]
+/* One output row, depth_multiplier 1. out: [out_w][channels]
  * Portable scratch: the taps of one border pixel, kernel_h * kernel_w * channels bytes. */
 void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer);
 
-/* One output row, any multiplier. out: [out_w][channels * multiplier].  Portable scratch: none. */
+/* One output row, any depth_multiplier. out: [out_w][channels * depth_multiplier].  Portable scratch: none. */
 void tce_depthwise_multi_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer);
 
 /* Fully connected: out[r] = weights * in[r] + bias, rounded once (tce_requant_once). */
 typedef struct {
-    const int8_t *weights;  /* plain: [c_out][c_in] */
-    const int32_t *bias;    /* [c_out], input offset folded in */
-    const tce_scale *scale; /* [c_out] */
+    const int8_t *weights; /* plain: [c_out][c_in] */
+    const int32_t *bias;   /* [c_out], input offset folded in */
+    tce_scales scale;      /* [c_out] */
     int32_t c_in, c_out;
     tce_output output;
 } tce_dense;
@@ -131,7 +137,8 @@ typedef struct {
     tce_output output;
 } tce_binary;
 
-/* a + b or a - b, as TensorFlow Lite: both shifted left by 20, scaled, added, scaled.
+/* a + b or a - b, as TensorFlow Lite: both shifted left by 20, scaled, added, scaled. The larger scale's factor is
+ * exactly 1/2, {2^30, 0}; sums are generated with that input as a, and the variants are fast there.
  * out may equal a or b where that input is not repeated. */
 void tce_add_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary *layer);
 
@@ -142,16 +149,6 @@ void tce_mul_s8(const int8_t *a, const int8_t *b, int8_t *out, const tce_binary 
  * zero points (a: in, b: gate), scale and output. in, out: [pixels][channels], out may equal in. */
 void tce_mul_channels_s8(const int8_t *in, const int8_t *gate, int8_t *out, int32_t pixels, int32_t channels,
                          const tce_binary *layer);
-
-/* tce_add_s8 with each input's scaled value looked up: entry code + 128 of its table. 2 KB of flash a layer. */
-typedef struct {
-    const int32_t *a, *b; /* [256]; b negated for a difference */
-    tce_scale scale;      /* to the output */
-    tce_output output;
-} tce_add_table;
-
-/* `count` elements, the same bytes as tce_add_s8. out may equal a or b. */
-void tce_add_table_s8(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, const tce_add_table *layer);
 
 /* Any function of one int8: out[i] = table[in[i] + 128]. table: 256 entries. out may equal in. */
 void tce_table_s8(const int8_t *in, int8_t *out, int32_t count, const int8_t *table);

@@ -10,6 +10,11 @@
 
 #include "tce_engine.h"
 
+/* Channel c's factor. */
+static inline tce_scale tce_scale_of(tce_scales scale, int32_t c) {
+    return (tce_scale){scale.multiplier[c], scale.shift[c]};
+}
+
 /* round(value * multiplier / 2^31), half up. |value| < 2^30, so that doubling it cannot overflow. The upper word plus
  * the upper bit of the lower one: two instructions on a Cortex-M4. */
 static inline int32_t tce_high_mul(int32_t value, int32_t multiplier) {
@@ -45,6 +50,21 @@ static inline void tce_requant_two(int32_t *a, int32_t *b, tce_scale scale) {
 static inline int32_t tce_requant_once(int32_t value, tce_scale scale) {
     const int64_t product = (int64_t)value * scale.multiplier;
     return (int32_t)((product + (INT64_C(1) << (30 - scale.shift))) >> (31 - scale.shift));
+}
+
+/* Left shift of a sum's inputs, head room of their common scale: 255 * 2^20 < 2^28, so that neither scaling nor adding
+ * overflows. */
+#define TCE_ADD_LEFT_SHIFT 20
+
+/* Whether a sum's input is halved: the one whose scale is the larger. */
+static inline int tce_is_half(tce_scale scale) {
+    return scale.multiplier == INT32_C(1) << 30 && scale.shift == 0;
+}
+
+/* A factor of a sum's inputs with a shift to the right where it has none: one half becomes (1 - 2^-31) / 2^1 before
+ * rounding, which gives the same for multiples of 2^20. */
+static inline tce_scale tce_add_factor(tce_scale scale) {
+    return tce_is_half(scale) ? (tce_scale){INT32_MAX, -1} : scale;
 }
 
 /* Zero point, clamp, and the fused activation's table. */

@@ -46,8 +46,8 @@ def rows(isa: str) -> list[tuple[str, Call, float | None]]:
     lines.append(("mean, a row", maker().mean_add(WIDTH, 64), 0.91))
     lines.append(("mean, a map", maker().mean(1, 400, 1, 1, 64), 0.91))
     lines.append(("gates (SE)", maker(SIGNED).mul_channels(WIDTH, 64), 13.4))
-    lines.append(("residual add", maker(SIGNED).add_table(2048), 16.3))
-    lines.append(("add", maker(SIGNED).binary("tce_add_s8", (1, 1, 2048)), None))
+    lines.append(("residual add", maker(SIGNED).add((1, 1, 2048)), 16.3))
+    lines.append(("residual add, b a channel", maker(SIGNED).add((1, 32, 64), (1,)), None))
     return lines
 
 

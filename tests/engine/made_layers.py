@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from tinyclap_export.codegen.layout import packed, scratch_bytes
+from tinyclap_export.requant import add_multipliers
 
 from tests.engine.kernel_bench import Bench, Odd, Out, Rows, Scratch, Struct
 
@@ -85,8 +86,8 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_conv1x1_s8", isa, weights)
-            layer = Struct(w, bias, scales, k, c_out, self.output)
-            scratch = Scratch(scratch_bytes("tce_conv1x1_s8", isa, {"k": k, "c_out": c_out}))
+            layer = Struct(w, bias, *split(scales), k, c_out, self.output)
+            scratch = Scratch(scratch_bytes("tce_conv1x1_s8", isa, {"k": k, "c_out": c_out, "pixels": pixels}))
             return x, Out(pixels * c_out), pixels, scratch, layer
 
         return Call("tce_conv1x1_s8", arguments, pixels * k * c_out)
@@ -98,7 +99,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_conv_s8", isa, weights)
-            product = Struct(w, bias, scales, k, c_out, self.output)
+            product = Struct(w, bias, *split(scales), k, c_out, self.output)
             layer = Struct(window.fields(), product, self.in_zero_point)
             numbers = {"window": window.numbers(), "product": {"k": k, "c_out": c_out}}
             return rows, Out(window.out_w * c_out), Scratch(scratch_bytes("tce_conv_s8", isa, numbers)), layer
@@ -113,7 +114,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed(f"{kernel}_s8", isa, weights)
-            layer = Struct(window.fields(), w, bias, scales, multiplier, self.in_zero_point, self.output)
+            layer = Struct(window.fields(), w, bias, *split(scales), multiplier, self.in_zero_point, self.output)
             scratch = Scratch(scratch_bytes(f"{kernel}_s8", isa, {"window": window.numbers()}))
             return rows, Out(window.out_w * outputs), scratch, layer
 
@@ -130,7 +131,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_dense_s8", isa, weights)
-            layer = Struct(w, bias, scales, c_in, c_out, self.output)
+            layer = Struct(w, bias, *split(scales), c_in, c_out, self.output)
             scratch = Scratch(scratch_bytes("tce_dense_s8", isa, {"c_in": c_in, "c_out": c_out}))
             return x, Out(rows * c_out), rows, scratch, layer
 
@@ -140,24 +141,32 @@ class Maker:
         x, table = self.codes(count), self.codes(256)
         return Call("tce_table_s8", lambda isa: (x, Out(count), count, table), count)
 
-    def add_table(self, count: int) -> Call:
-        a, b, scale = self.codes(count), self.codes(count), self.scales(1)
-        reach = ((1 << 29) - 1) >> max(int(scale[0, 1]), 0)
-        if self.fine:
-            reach = 60
-        tables = self.rng.integers(-reach, reach + 1, (2, 256)).astype(np.int32)
-        tables[:, :2] = reach, -reach
-        layer = Struct(tables[0], tables[1], *scale[0], self.output)
-        return Call("tce_add_table_s8", lambda isa: (a, b, Out(count), count, layer), count)
+    def add(self, size: tuple[int, int, int], repeats: tuple[int, ...] = (), sign: int = 1) -> Call:
+        """tce_add_s8 of two scales, as LiteRT derives its factors; a has the larger one where they are added.
 
-    def binary(self, function: str, size: tuple[int, int, int], scalar_b: bool = False) -> Call:
-        """tce_add_s8 or tce_mul_s8 over dense a; b repeats where its size is 1."""
-        a, b = self.codes(*size), self.codes(*(1 if scalar_b else n for n in size))
-        steps = (size[1] * size[2], size[2], 1)
-        layer = Struct(
-            size, steps, (0, 0, 0) if scalar_b else steps, -7, 11, *self.scales(2).reshape(-1), 1, *self.scales(1)[0],
-            self.output,
-        )  # fmt: skip
+        repeats: axes along which b is broadcast.
+        """
+        s_a, s_b = self.rng.choice([1.0, 1.0, 0.5, *self.rng.uniform(0.03, 1.0, 4)], 2).astype(np.float32)
+        s_a, s_b = (max(s_a, s_b), min(s_a, s_b)) if sign > 0 else (s_a, s_b)
+        spread = np.float32(1.01 if self.fine else self.rng.uniform(0.2, 3.0))  # of the output, by that of the inputs
+        factors = [x for factor in add_multipliers(s_a, s_b, spread * max(s_a, s_b)) for x in factor]
+        return self._binary("tce_add_s8", size, repeats, sign, factors)
+
+    def binary(self, function: str, size: tuple[int, int, int], repeats: tuple[int, ...] = ()) -> Call:
+        """tce_add_s8 or tce_mul_s8 with factors of every kind."""
+        factors = [int(x) for x in self.scales(3).reshape(-1)]
+        factors[1::2] = [min(shift, 0) for shift in factors[1::2]]  # 255 << 20 leaves no room for more
+        return self._binary(function, size, repeats, int(self.rng.choice([-1, 1])), factors)
+
+    def _binary(
+        self, function: str, size: tuple[int, int, int], repeats: tuple[int, ...], sign: int, factors: list[int]
+    ) -> Call:
+        small = tuple(1 if i in repeats else n for i, n in enumerate(size))
+        a, b = self.codes(*size), self.codes(*small)
+        dense = [(n[1] * n[2], n[2], 1) for n in (size, small)]
+        steps = tuple(0 if i in repeats else step for i, step in enumerate(dense[1]))
+        zero_points = [int(z) for z in self.rng.integers(-128, 128, 2)]
+        layer = Struct(size, dense[0], steps, *zero_points, *factors[:4], sign, *factors[4:], self.output)
         count = int(np.prod(size))
         return Call(function, lambda isa: (a, b, Out(count), layer), count)
 
@@ -217,6 +226,11 @@ class Window:
         return Struct(*self.numbers().values())
 
 
+def split(scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays of tce_scales: (count,) int32 multipliers, (count,) int8 shifts."""
+    return scales[:, 0].copy(), scales[:, 1].astype(np.int8)
+
+
 def Sums(channels: int) -> Out:
     """int32 sums; they start from the harness's filling, the same for every variant."""
     return Out(channels, "int32")
@@ -232,3 +246,12 @@ def drawn(draw: Callable[[Maker], Call], rounds: int, seed: int) -> Iterator[tup
         maker = Maker(rng, OUTPUTS[name], shifts, extreme=i % 3 == 2 and i % 4 != 3,
                       in_zero_point=int(rng.integers(-128, 128)), fine=i % 4 == 3)  # fmt: skip
         yield draw(maker), (i, name, maker)
+
+
+def drawn_sum(m: Maker) -> Call:
+    """tce_add_s8, dense and broadcast; factors as LiteRT derives them, and any."""
+    size = (int(m.rng.integers(1, 5)), int(m.rng.integers(1, 5)), int(m.rng.integers(1, 29)))
+    repeats: tuple[int, ...] = [(), (), (0,), (1,), (2,), (0, 1, 2)][m.rng.integers(6)]
+    if m.rng.random() < 0.3:
+        return m.binary("tce_add_s8", size, repeats)
+    return m.add(size, repeats, sign=1 if m.rng.random() < 0.8 else -1)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.bare_function import has_compiler
 from tests.engine.kernel_bench import kernels
-from tests.engine.made_layers import OUTPUTS, Call, Maker, Window, drawn
+from tests.engine.made_layers import OUTPUTS, Call, Maker, Window, drawn, drawn_sum
 
 pytest.importorskip("unicorn")
 pytest.importorskip("ziglang")
@@ -103,7 +103,7 @@ def test_elementwise_kernels(core: str) -> None:
         return int(m.rng.integers(1, 6))
 
     sweep(core, lambda m: m.table(size(m)), 10, 11)
-    sweep(core, lambda m: m.add_table(size(m)), 40, 12)
+    sweep(core, drawn_sum, 120, 12)
     sweep(core, lambda m: m.mean_add(size(m), int(m.rng.integers(1, 14))), 20, 13)
     sweep(core, lambda m: m.mean(2, dim(m), dim(m), dim(m), int(m.rng.integers(1, 11))), 20, 14)
 
@@ -137,7 +137,7 @@ def test_other_compilers_and_options_give_the_same_bytes(compiler: str, optimise
     for i, (name, output) in enumerate(OUTPUTS.items()):
         m = Maker(np.random.default_rng([18, i]), output)
         calls = (m.conv1x1(7, 23, 7), m.conv(Window(8, 3), 5), m.depthwise(Window(9, 6)), m.depthwise(Window(9, 5, 5, 5)),
-                 m.depthwise(Window(8, 5, stride_w=2, pad_left=0)), m.dense(2, 39, 5), m.add_table(21), m.table(21),
+                 m.depthwise(Window(8, 5, stride_w=2, pad_left=0)), m.dense(2, 39, 5), m.add((1, 1, 21)), m.table(21),
                  m.mul_channels(5, 7), m.mean_add(19, 6), m.mean(1, 19, 1, 1, 6))  # fmt: skip
         for call in calls:
             check(call, "cortex-m4", (compiler, optimise, name), compiler, optimise)

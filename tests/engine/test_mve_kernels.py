@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.kernel_bench import Out, Struct
-from tests.engine.made_layers import Call, Maker, Window, drawn
+from tests.engine.made_layers import Call, Maker, Window, drawn, drawn_sum
 from tests.engine.qemu_kernels import compare
 
 pytest.importorskip("unicorn")
@@ -99,7 +99,7 @@ def test_elementwise_kernels() -> None:
         return int(m.rng.integers(1, 6))
 
     sweep(lambda m: m.table(size(m)), 20, 12)
-    sweep(lambda m: m.add_table(size(m)), 120, 13)
+    sweep(drawn_sum, 240, 13)
     sweep(lambda m: m.mean_add(size(m), size(m)), 60, 14)
     sweep(lambda m: m.mean(2, few(m), few(m), few(m), int(m.rng.integers(1, 24))), 60, 15)
 
@@ -146,7 +146,7 @@ def test_weights_may_lie_at_any_address() -> None:
         (lambda m: m.table(1024), 0.29),
         (lambda m: m.mean_add(50, 64), 0.40),
         (lambda m: m.mul_channels(25, 128), 3.0),
-        (lambda m: m.add_table(1024), 3.6),
+        (lambda m: m.add((1, 1, 1024)), 5.0),
     ],
 )
 def test_a_unit_of_work_costs_no_more_instructions_than_it_did(draw: Draw, limit: float) -> None:

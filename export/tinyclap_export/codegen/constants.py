@@ -45,7 +45,7 @@ def check_bound(op: Op, bound: int, shift: int) -> None:
 @dataclass(frozen=True)
 class Product:
     """A weighted layer's constants. weights int8 as the kernel reads them; bias (c,) int32 with the input offset
-    folded in; multiplier, shift (c,) int32."""
+    folded in; multiplier (c,) int32, shift (c,) int32 that fits int8."""
 
     weights: np.ndarray
     bias: np.ndarray
@@ -54,7 +54,7 @@ class Product:
 
     @property
     def bytes(self) -> int:
-        return int(self.weights.size + 4 * self.bias.size + 8 * self.multiplier.size)
+        return int(self.weights.size + 4 * self.bias.size + 5 * self.multiplier.size)
 
 
 def fold_product(graph: Graph, op: Op) -> Product:

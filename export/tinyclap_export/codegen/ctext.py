@@ -52,10 +52,8 @@ def wrap(items: list[str], indent: str = "    ") -> list[str]:
     return lines
 
 
-def array_items(ctype: str, values: np.ndarray) -> list[str]:
-    """Initialiser items; tce_scale takes (n, 2) rows of multiplier and shift."""
-    if ctype == "tce_scale":
-        return [f"{{{m}, {s}}}" for m, s in values.tolist()]
+def array_items(values: np.ndarray) -> list[str]:
+    """Initialiser items, in C's order."""
     return [_integer(v) for v in values.reshape(-1).tolist()]
 
 

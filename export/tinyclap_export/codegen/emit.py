@@ -234,7 +234,7 @@ def weights_header(unit: Unit) -> str:
     lines = block_comment(generated(unit, "Declarations of the constants"))
     lines += [f"#ifndef {guard}", f"#define {guard}", "", '#include "engine/tce_engine.h"', ""]
     for function in unit.with_arrays():
-        lines += [f"extern const {a.ctype} {unit.array(function.step, a)}[{_length(a)}]; "
+        lines += [f"extern const {a.ctype} {unit.array(function.step, a)}[{a.values.size}]; "
                   f"/* {comment_text(a.comment)} */" for a in function.step.arrays]  # fmt: skip
     return "\n".join([*lines, "", "#endif", ""])
 
@@ -243,22 +243,19 @@ def weights_source(unit: Unit) -> str:
     lines = block_comment([
         *generated(unit, "The constants"),
         "",
-        "All const, so that they stay in flash. weights: int8. bias: int32, in units of s_in * s_weights, with the",
-        "input zero point folded in. scale: {multiplier, shift} of each output channel, multiplier * 2^(shift - 31).",
+        "All const, so that they stay in flash. weights: int8, read as words. bias: int32, in units of s_in * s_weights, with the",
+        "input zero point folded in. multiplier, shift: each output channel's factor, multiplier * 2^(shift - 31).",
     ])  # fmt: skip
     lines += [f'#include "{unit.prefix}_weights.h"', ""]
     for function in unit.with_arrays():
         if function.step.arrays:
             lines.append(f"/* Layer {function.index:02d}: {comment_text(function.step.op.name)} */")
         for array in function.step.arrays:
-            lines.append(f"const {array.ctype} {unit.array(function.step, array)}[{_length(array)}] = {{")
-            lines += wrap(array_items(array.ctype, array.values))
+            aligned = "_Alignas(4) " if array.key == "weights" else ""
+            lines.append(f"{aligned}const {array.ctype} {unit.array(function.step, array)}[{array.values.size}] = {{")
+            lines += wrap(array_items(array.values))
             lines += ["};", ""]
     return "\n".join(lines)
-
-
-def _length(array: Array) -> int:
-    return len(array.values) if array.ctype == "tce_scale" else int(array.values.size)
 
 
 # -- packaging -----------------------------------------------------------------------------------------------------

@@ -126,8 +126,8 @@ def _row_body(rows: RowUnit, task: Task, pointer: dict[str, str]) -> list[str]:
     lines += operand_arrays(pointer)
     out = rows.ring(task.writes)
     lines.append(f"    int8_t *out = (int8_t *)arena + {slot(out, task.form == 'whole' or single)};")
-    if step.scratch_bytes:
-        lines.append(f"    void *scratch = arena + {rows.plan.scratch[task.number]}; /* {step.scratch_bytes} bytes */")
+    if task.scratch_bytes:
+        lines.append(f"    void *scratch = arena + {rows.plan.scratch[task.number]}; /* {task.scratch_bytes} bytes */")
     code: list[str] = []
     window = next((r.window for r in task.reads if r.window is not None), None)
     if window is not None:

@@ -54,7 +54,7 @@ def packed(kernel: str, isa: str, weights: np.ndarray) -> np.ndarray:
 
 
 def scratch_bytes(kernel: str, isa: str, struct: Struct) -> int:
-    """Working memory of one call."""
+    """Working memory of one call. struct may also hold `pixels`, the most that a 1x1 convolution is given at once."""
     own = SCRATCH.get((kernel, isa))
     if own is not None:
         return int(own(struct))

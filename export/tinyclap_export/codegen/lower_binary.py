@@ -1,18 +1,13 @@
-"""ADD, SUB, MUL as Steps: the general kernels with broadcasting, and the two forms that networks are made of."""
+"""ADD, SUB, MUL as Steps: kernels with broadcasting, and one for the gates of squeeze-and-excite."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tinyclap_export import requant
 from tinyclap_export.codegen import constants
-from tinyclap_export.codegen.step import Array, Lowering, Ref, RowForm, Step
+from tinyclap_export.codegen.step import Array, Lowering, RowForm, Step
 from tinyclap_export.graph import Graph, Op, Tensor
-from tinyclap_export.kernels_integer import add_tables
-
-ADD_TABLE_ELEMENTS = 1024  # from here on two tables (2 KB of flash) save more than they cost
 
 
 def binary(graph: Graph, op: Op, context: Lowering) -> Step:
@@ -24,8 +19,8 @@ def binary(graph: Graph, op: Op, context: Lowering) -> Step:
         if gated is not None:
             return _gate(op, *((a, b) if gated == "b" else (b, a)), out)
         return _general(op, a, b, out, "tce_mul_s8", _mul_fields(op, a, b, out))
-    if a.shape == b.shape and a.data is None and b.data is None and out.size >= ADD_TABLE_ELEMENTS:
-        return _add_table(graph, op, a, b, out)
+    if op.kind == "ADD" and constants.quant_of(op, a)[0] < constants.quant_of(op, b)[0]:
+        a, b = b, a  # the kernels halve a
     return _general(op, a, b, out, "tce_add_s8", _add_fields(op, a, b, out))
 
 
@@ -108,19 +103,3 @@ def _gate(op: Op, x: Tensor, gate: Tensor, out: Tensor) -> Step:
         row = RowForm(call(w), whole=("b",) if gate.data is None and h > 1 else ())
     return Step(op, "gate", ("tce_mul_channels_s8",), operands, out.name, call(h * w), "tce_binary",
                 _mul_fields(op, x, gate, out), arrays, in_place=_in_place(out, x), row=row)  # fmt: skip
-
-
-def _add_table(graph: Graph, op: Op, a: Tensor, b: Tensor, out: Tensor) -> Step:
-    """A residual connection: both inputs' scalings are looked up."""
-    fields = _add_fields(op, a, b, out)
-    tables = add_tables(graph, op)[:2]
-    arrays = tuple(Array(f"{key}_scaled", "int32_t", values.astype(np.int32), f"{key} - zero point, times its scale")
-                   for key, values in zip("ab", tables, strict=True))  # fmt: skip
-    struct = {"a": Ref("a_scaled"), "b": Ref("b_scaled"), "scale": fields["scale"], "output": fields["output"]}
-
-    def call(count: int) -> tuple[str, ...]:
-        return (f"tce_add_table_s8(a, b, out, {count}, &layer);",)
-
-    row = RowForm(call(out.shape[2] * out.shape[3])) if len(out.shape) == 4 and out.shape[0] == 1 else None
-    return Step(op, op.kind.lower(), ("tce_add_table_s8",), (("a", a.name), ("b", b.name)), out.name, call(out.size),
-                "tce_add_table", struct, arrays, in_place=_in_place(out, a, b), row=row)  # fmt: skip

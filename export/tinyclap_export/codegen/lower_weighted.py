@@ -31,25 +31,34 @@ def _product_arrays(product: constants.Product, weights: np.ndarray, shape: str,
     return (
         Array("weights", "int8_t", weights, shape if plain else f"{shape} in the kernel's layout"),
         Array("bias", "int32_t", product.bias, "[c_out], input offset folded in"),
-        Array(
-            "scale", "tce_scale", np.stack([product.multiplier, product.shift], axis=1), "[c_out] {multiplier, shift}"
-        ),
+        Array("multiplier", "int32_t", product.multiplier, "[c_out]"),
+        Array("shift", "int8_t", product.shift.astype(np.int8), "[c_out]"),
     )
 
 
-_POINTERS = {"weights": Ref("weights"), "bias": Ref("bias"), "scale": Ref("scale")}
+_POINTERS = {
+    "weights": Ref("weights"),
+    "bias": Ref("bias"),
+    "scale": {"multiplier": Ref("multiplier"), "shift": Ref("shift")},
+}
 
 
-def _finish(step: Step, kernel: str, isa: str, product: constants.Product, plain: np.ndarray, shape: str) -> Step:
-    """Constants in the layout of the kernel's variant, and its scratch. `{scratch}` in the code becomes the pointer."""
+def _finish(
+    step: Step, kernel: str, isa: str, product: constants.Product, plain: np.ndarray, shape: str,
+    pixels: tuple[int, int] = (0, 0),
+) -> Step:  # fmt: skip
+    """Constants in the layout of the kernel's variant, and its scratch. `{scratch}` in the code becomes the pointer.
+
+    pixels: of the map and of a row, where a 1x1 convolution is told how many it computes.
+    """
     weights = packed(kernel, isa, plain)
-    size = scratch_bytes(kernel, isa, step.struct)
+    size, row_size = (scratch_bytes(kernel, isa, {**step.struct, "pixels": n} if n else step.struct) for n in pixels)
     pointer = "scratch" if size else "NULL"
 
     def filled(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line.replace("{scratch}", pointer) for line in lines)
 
-    row = replace(step.row, code=filled(step.row.code)) if step.row else None
+    row = replace(step.row, code=filled(step.row.code), scratch_bytes=row_size) if step.row else None
     arrays = _product_arrays(product, weights, shape, weights is plain)
     return replace(step, code=filled(step.code), row=row, arrays=arrays, scratch_bytes=size)
 
@@ -76,7 +85,7 @@ def conv(graph: Graph, op: Op, context: Lowering) -> Step:
                     macs=op_macs(graph, op), notes=notes,
                     row=RowForm((call.replace("{pixels}", str(out.shape[2])),)))  # fmt: skip
         return _finish(step, "tce_conv1x1_s8", context.isa, product, product.weights.reshape(c_out, c_in),
-                       f"[{c_out}][{c_in}]")  # fmt: skip
+                       f"[{c_out}][{c_in}]", (out.size // c_out, out.shape[2]))  # fmt: skip
     struct = {"window": place.fields, "product": matrix, "in_zero_point": constants.quant_of(op, x)[1]}
     step = Step(op, "conv", ("tce_conv_s8", "tce_conv1x1_s8"), (("in", source),), out.name, (), "tce_conv", struct,
                 macs=op_macs(graph, op), notes=notes,
@@ -98,7 +107,7 @@ def depthwise(graph: Graph, op: Op, context: Lowering) -> Step:
     kernel = "tce_depthwise" if multiplier == 1 and kh * kw <= DEPTHWISE_TAPS else "tce_depthwise_multi"
     product = constants.fold_product(graph, op)
     place = constants.window_place(op, x, out, (kh, kw), extra)
-    struct = {"window": place.fields, **_POINTERS, "multiplier": multiplier,
+    struct = {"window": place.fields, **_POINTERS, "depth_multiplier": multiplier,
               "in_zero_point": constants.quant_of(op, x)[1], "output": constants.output_fields(op, out)}  # fmt: skip
     call = f"{kernel}_row_s8(rows, out, {{scratch}}, &layer);"
     step = Step(op, "depthwise", (f"{kernel}_s8",), (("in", source),), out.name, (), "tce_depthwise", struct,

@@ -87,9 +87,9 @@ def plan_rings(program: Program, kept: Sequence[tuple[str, int]] = ()) -> RingPl
             pushed.lives = RowLives(dict.fromkeys(pushed.lives.first, 0), pushed.lives.last)
     storages = [_storage(name, store, trace) for name, store in stores.items()]
     storages += [
-        Storage(_scratch_name(t), t.step.scratch_bytes, (Piece(0, t.step.scratch_bytes, _points(trace.calls[t.number])),))
+        Storage(_scratch_name(t), t.scratch_bytes, (Piece(0, t.scratch_bytes, _points(trace.calls[t.number])),))
         for t in program.tasks
-        if t.step.scratch_bytes
+        if t.scratch_bytes
     ]  # fmt: skip
     storages += [always(name, size, trace.end) for name, size in ((PROGRESS, _counter_bytes(program)), *kept)]
     packer = Packer(storages)
@@ -100,7 +100,7 @@ def plan_rings(program: Program, kept: Sequence[tuple[str, int]] = ()) -> RingPl
     rings = {root: Ring(stores[name].rows, stores[name].row_bytes, stores[name].depth, offsets[name])
              for root, name in root_of.items()}  # fmt: skip
     input_offset, arena, push = _input_place(program, trace, storages, placed, rings, total)
-    scratch = {t.number: offsets[_scratch_name(t)] for t in program.tasks if t.step.scratch_bytes}
+    scratch = {t.number: offsets[_scratch_name(t)] for t in program.tasks if t.scratch_bytes}
     memory = MemoryPlan((), arena, bound, 0)
     places = {name: offsets[name] for name, _ in kept}
     plan = RingPlan(rings, scratch, offsets[PROGRESS], input_offset, arena, push, bound, memory, places)
@@ -225,9 +225,7 @@ def _memory(
     for task in program.tasks:
         if task.number in plan.scratch:
             at, name = phase_at(trace.calls[task.number][0]), _scratch_name(task)
-            found.append(
-                PlannedTensor(name, task.step.scratch_bytes, plan.scratch[task.number], at, at, name, "scratch")
-            )
+            found.append(PlannedTensor(name, task.scratch_bytes, plan.scratch[task.number], at, at, name, "scratch"))
     found.append(
         PlannedTensor(PROGRESS, _counter_bytes(program), plan.progress_offset, 0, program.phases, PROGRESS, "scratch")
     )

@@ -53,6 +53,12 @@ class Task:
     writes: str
     calls: int
 
+    @property
+    def scratch_bytes(self) -> int:
+        """Working memory of one call."""
+        row = self.step.row if self.form == "row" else None
+        return self.step.scratch_bytes if row is None else row.scratch_bytes
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -24,11 +24,11 @@ class Lowering:
 
 @dataclass(frozen=True)
 class Array:
-    """A constant array: `key` is its name inside the layer (weights, bias, scale, table, b ...)."""
+    """A constant array: `key` is its name inside the layer (weights, bias, multiplier, shift, table, b ...)."""
 
     key: str
-    ctype: str  # "int8_t" | "int32_t" | "tce_scale"
-    values: np.ndarray  # tce_scale: (n, 2) multiplier, shift
+    ctype: str  # "int8_t" | "int32_t"
+    values: np.ndarray
     comment: str
 
     @property
@@ -65,13 +65,14 @@ class RowForm:
 
     code: the statements; `y` is the row's number. struct: fields of `layer` where they differ from the whole map's.
     whole: operands (C names) that are read whole whatever the row. window: the operand `in` is read through a window,
-    and `rows` holds its rows.
+    and `rows` holds its rows. scratch_bytes: working memory of one row's call.
     """
 
     code: tuple[str, ...]
     struct: dict[str, Any] | None = None
     whole: tuple[str, ...] = ()
     window: Window | None = None
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Step:
 
     In its code `in`, `a`, `b`, `out`, `scratch`, `table` are pointers the emitter declares and `layer` is the struct.
     operands: (C name, tensor name) of each pointer it reads. struct: fields of `layer`, nested dicts, Refs to arrays.
-    code: the body's statements for the whole map; empty where a window makes it a loop over `row`. row, sums: how it
+    code: the body's statements for the whole map; empty where a window makes it a loop over `row`. scratch_bytes: of
+    that; row, sums: how it
     works row by row, None where it needs whole maps. notes: what a reader should know, for the header comment.
     """
 

@@ -33,8 +33,9 @@ typedef struct {
     int32_t quad_count;
     const int8_t *tail; /* and their last taps */
     int32_t tail_count;
-    const int32_t *bias;
-    const tce_scale *scale;
+    const int32_t *bias; /* from here to zero_point: one load-multiple */
+    const int32_t *multiplier;
+    const int8_t *shift;
     int32_t zero_point; /* 2 * zero point + 1 */
     int32_t blocks;     /* pairs of channels */
     int32_t low, high;
@@ -64,7 +65,7 @@ enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
     "smlad r3, r7, lr, r3\n"
 #define TCE_TIMES_8(text) text text text text text text text text
 #define TCE_CONSTANTS     /* m0 c0 s0 m1 c1 s1 out stride */                                                           \
-    "add r6, sp, #92\n"                                                                                                \
+    "add r6, sp, #96\n"                                                                                                \
     "ldmia.w r6, {r6-r12, lr}\n"
 #define TCE_SCALE_SIGNED                                                                                               \
     "add r1, r7, r2, asr #31\n"                                                                                        \
@@ -93,8 +94,8 @@ enum { TCE_STORE_RELU, TCE_STORE_SIGNED, TCE_STORE_TABLE, TCE_STORE_ANY };
     "movgt " r ", r7\n"
 
 /* All pairs of channels of a chunk. Returns how many are left: 0, or those from the first that needs the plain path.
- * Stack: 176 bytes. Frame: the job (84), b0 b1 (84), m0 c0 s0 m1 c1 s1 (92), out, stride (116), end of x (124),
- * two bytes for the absent second pixel (128), the store (132). */
+ * Stack: 176 bytes. Frame: the job (88), b0 b1 (88), m0 c0 s0 m1 c1 s1 (96), out, stride (120), end of x (128),
+ * two bytes for the absent second pixel (132), the store (136). */
 TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
         TCE_STACK(tce_pairs, 176)
@@ -104,8 +105,8 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         "ldmia.w r0!, {r1-r11}\n"
         "mov r12, sp\n"
         "stmia.w r12!, {r1-r11}\n"
-        "ldmia.w r0, {r1-r10}\n"
-        "stmia.w r12, {r1-r10}\n"
+        "ldmia.w r0, {r1-r11}\n"
+        "stmia.w r12, {r1-r11}\n"
         "ldr r1, [sp, #28]\n"               /* addresses into the unrolled loops */
         "adr.w r2, 60f\n"
         "add r1, r2\n"
@@ -130,31 +131,31 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         "orr r2, r2, #1\n"
         "orr r3, r3, #1\n"
         "str r2, [sp, #36]\n"
-        "str r3, [sp, #132]\n"
+        "str r3, [sp, #136]\n"
 
         "10:\n"                             /* a pair of channels: constants */
-        "ldr r0, [sp, #60]\n"
-        "ldmia.w r0!, {r2, r3, r5, r6}\n"
-        "mvn r4, r3\n"                      /* s - 1 */
-        "mvn r7, r6\n"
+        "add r12, sp, #56\n"
+        "ldmia.w r12, {r0, r1, r8, r9}\n"   /* bias, multiplier, shift, zero point */
+        "ldrsb r4, [r8], #1\n"
+        "ldrsb r7, [r8], #1\n"
+        "mvn r4, r4\n"                      /* s - 1 */
+        "mvn r7, r7\n"
         "cmp r4, #22\n"
         "it lo\n"
         "cmplo r7, #22\n"
         "bhs.w 92f\n"
-        "str r0, [sp, #60]\n"
-        "ldr r8, [sp, #64]\n"
-        "lsl r3, r8, r4\n"
-        "lsl r6, r8, r7\n"
+        "ldrd r2, r5, [r1], #8\n"
+        "lsl r3, r9, r4\n"
+        "lsl r6, r9, r7\n"
         "adds r4, #1\n"
         "adds r7, #1\n"
-        "add r9, sp, #92\n"
+        "add r9, sp, #96\n"
         "stmia.w r9, {r2-r7}\n"
-        "ldr r0, [sp, #56]\n"
-        "ldmia.w r0!, {r2, r3}\n"
-        "str r0, [sp, #56]\n"
+        "ldrd r2, r3, [r0], #8\n"
+        "stmia.w r12, {r0, r1, r8}\n"
         "lsls r2, r2, #1\n"
         "lsls r3, r3, #1\n"
-        "strd r2, r3, [sp, #84]\n"
+        "strd r2, r3, [sp, #88]\n"
 
         "ldr r0, [sp, #40]\n"               /* its weights, widened: r0 to r1 */
         "ldr r1, [sp, #4]\n"
@@ -228,19 +229,19 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
 
         "40:\n"                             /* its pixels */
         "ldr r0, [sp, #8]\n"
-        "str r0, [sp, #116]\n"
+        "str r0, [sp, #120]\n"
         "adds r0, #2\n"
         "str r0, [sp, #8]\n"
         "ldr r0, [sp, #12]\n"
-        "str r0, [sp, #120]\n"
+        "str r0, [sp, #124]\n"
         "ldr r1, [sp, #16]\n"
-        "str r1, [sp, #124]\n"
+        "str r1, [sp, #128]\n"
         "ldr r0, [sp]\n"
         "cmp r0, r1\n"
         "beq.w 70f\n"
         "50:\n"
         "ldr r1, [sp, #4]\n"
-        "ldrd r2, r3, [sp, #84]\n"
+        "ldrd r2, r3, [sp, #88]\n"
         "mov r4, r2\n"
         "mov r5, r3\n"
         "ldr.w pc, [sp, #28]\n"
@@ -265,21 +266,21 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         "strb r5, [r12, lr]\n"
         "strb r3, [r12], #-1\n"
         "add.w r12, r12, lr, lsl #1\n"
-        "ldr r6, [sp, #124]\n"
-        "str r12, [sp, #116]\n"
+        "ldr r6, [sp, #128]\n"
+        "str r12, [sp, #120]\n"
         "cmp r0, r6\n"
         "bne.w 50b\n"
         "70:\n"
         "ldr r6, [sp, #20]\n"
         "cmp r0, r6\n"
         "beq 90f\n"
-        "str r6, [sp, #124]\n"              /* the odd pixel; what belongs to a second goes to the stack */
-        "ldr r6, [sp, #116]\n"
-        "add r7, sp, #128\n"
+        "str r6, [sp, #128]\n"              /* the odd pixel; what belongs to a second goes to the stack */
+        "ldr r6, [sp, #120]\n"
+        "add r7, sp, #132\n"
         "subs r7, r7, r6\n"
-        "str r7, [sp, #120]\n"
+        "str r7, [sp, #124]\n"
         "ldr r1, [sp, #4]\n"
-        "ldrd r2, r3, [sp, #84]\n"
+        "ldrd r2, r3, [sp, #88]\n"
         "ldr.w pc, [sp, #32]\n"
         "80:\n"
         TCE_TIMES_8(TCE_QUAD_ONE)
@@ -289,12 +290,12 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         "ldr.w pc, [sp, #36]\n"
 
         "90:\n"
-        "ldr r0, [sp, #68]\n"
+        "ldr r0, [sp, #72]\n"
         "subs r0, r0, #1\n"
-        "str r0, [sp, #68]\n"
+        "str r0, [sp, #72]\n"
         "bne.w 10b\n"
         "92:\n"
-        "ldr r0, [sp, #68]\n"
+        "ldr r0, [sp, #72]\n"
         "add sp, #140\n"
         "pop {r4-r11, pc}\n"
 
@@ -302,18 +303,18 @@ TCE_NAKED static int32_t tce_pairs(const tce_job *job __attribute__((unused))) {
         TCE_CONSTANTS
         TCE_SCALE_SIGNED
         TCE_SHIFT
-        "ldr.w pc, [sp, #132]\n"
+        "ldr.w pc, [sp, #136]\n"
         "64:\n"                             /* TCE_STORE_ANY: any clamp, table or none */
-        "ldrd r6, r7, [sp, #72]\n"
+        "ldrd r6, r7, [sp, #76]\n"
         TCE_CLAMP("r2")
         TCE_CLAMP("r3")
         TCE_CLAMP("r4")
         TCE_CLAMP("r5")
-        "ldr r1, [sp, #80]\n"
+        "ldr r1, [sp, #84]\n"
         "cmp r1, #0\n"
         "beq.w 65b\n"
         "63:\n"                             /* TCE_STORE_TABLE */
-        "ldr r1, [sp, #80]\n"
+        "ldr r1, [sp, #84]\n"
         "ldrb r2, [r1, r2]\n"
         "ldrb r3, [r1, r3]\n"
         "ldrb r4, [r1, r4]\n"
@@ -426,7 +427,7 @@ TCE_RARE static void tce_plain(const int8_t *in, int8_t *out, int32_t pixels, in
         for (int32_t t = 0; t < layer->k; t++) {
             acc += in[t] * tce_weight(layer, c, t);
         }
-        out[c] = tce_plain_code(acc, layer->scale + c, &layer->output);
+        out[c] = tce_plain_code(acc, tce_scale_of(layer->scale, c), &layer->output);
         in += layer->k;
         out += layer->c_out;
     }
@@ -480,7 +481,8 @@ static void tce_chunk(const int8_t *in, int8_t *out, int32_t pixels, int32_t *sc
         job.tail = layer->weights + (c_out & ~1) * (k & ~3) + 2 * done * (k & 3);
         job.tail_count = k & 3;
         job.bias = layer->bias + 2 * done;
-        job.scale = layer->scale + 2 * done;
+        job.multiplier = layer->scale.multiplier + 2 * done;
+        job.shift = layer->scale.shift + 2 * done;
         job.blocks = pairs - done;
         left = tce_pairs(&job);
         done = pairs - left;
@@ -497,7 +499,8 @@ static void tce_chunk(const int8_t *in, int8_t *out, int32_t pixels, int32_t *sc
             job.quad_count = 0;
             job.tail_count = 0;
             job.bias = layer->bias + c_out - 2;
-            job.scale = layer->scale + c_out - 2;
+            job.multiplier = layer->scale.multiplier + c_out - 2;
+            job.shift = layer->scale.shift + c_out - 2;
             job.blocks = 1;
             left = tce_pairs(&job);
         }

@@ -111,25 +111,27 @@ static int32_t tce_widen(const int8_t *in, int32_t *x, int32_t quads) {
 }
 
 /* Any shift. */
-TCE_RARE static int8_t tce_once(int32_t acc, const tce_scale *scale, int32_t zero_point) {
-    return tce_store(tce_requant_once(acc, *scale), (tce_output){zero_point, -128, 127, NULL});
+TCE_RARE static int8_t tce_once(int32_t acc, tce_scale scale, int32_t zero_point) {
+    return tce_store(tce_requant_once(acc, scale), (tce_output){zero_point, -128, 127, NULL});
 }
 
 /* Codes of `count` outputs before clamp and table. SMMLA adds the upper word of acc * multiplier to
  * (zero_point << (n - 1)) + 2^(n - 2), n = -shift: the code for n in [2, 23], half up, as tce_requant_once. */
 static void tce_codes(const int32_t *sums, int8_t *out, int32_t count, const tce_dense *layer) {
     const int32_t *bias = layer->bias; /* copies: a store to `out` could otherwise change them */
-    const tce_scale *scale = layer->scale;
+    const int32_t *multiplier = layer->scale.multiplier;
+    const int8_t *shift = layer->scale.shift;
     const int32_t zero_point = layer->output.zero_point;
-    for (; count > 0; count--, scale++) {
+    for (; count > 0; count--) {
         const int32_t acc = *sums++ + *bias++;
-        const uint32_t up = (uint32_t)(-2 - scale->shift);
+        const tce_scale scale = {*multiplier++, *shift++};
+        const uint32_t up = (uint32_t)(-2 - scale.shift);
         if (up > 21) {
             *out++ = tce_once(acc, scale, zero_point);
             continue;
         }
         int32_t code = (2 * zero_point + 1) * (INT32_C(1) << up);
-        __asm__("smmla %0, %1, %2, %0" : "+r"(code) : "r"(acc), "r"(scale->multiplier));
+        __asm__("smmla %0, %1, %2, %0" : "+r"(code) : "r"(acc), "r"(scale.multiplier));
         __asm__("ssat %0, #8, %1" : "=r"(code) : "r"(code >> (up + 1)));
         *out++ = (int8_t)code;
     }

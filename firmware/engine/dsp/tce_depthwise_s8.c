@@ -20,9 +20,10 @@ typedef struct {
     int32_t second, third; /* bytes from there to rows 1 and 2 */
     int32_t step;          /* bytes between columns */
     intptr_t out;          /* stride 1: bytes from the column that finishes an output to it; stride 2: first output */
-    const int8_t *weights; /* of the next channel */
+    const int8_t *weights; /* of the next channel; from here to zero_point: one load-multiple */
     const int32_t *bias;
-    const tce_scale *scale;
+    const int32_t *multiplier;
+    const int8_t *shift;
     int32_t zero_point;       /* 2 * zero point of the output + 1 */
     uint32_t outside;         /* the input's zero point in both halves */
     int32_t left, right;      /* 1 where a column outside the map is seen on that side */
@@ -51,12 +52,12 @@ typedef struct {
     "smlad " sum ", r12, r7, " sum "\n"                                                                                \
     "smlabt " sum ", " x2 ", r9, " sum "\n"
 #define TCE_REQUANT_RELU(sum)                                                                                          \
-    "ldr r12, [sp, #84]\n"                                                                                             \
+    "ldr r12, [sp, #88]\n"                                                                                             \
     "smmlar " sum ", " sum ", r12, r3\n"                                                                               \
     "asr " sum ", " sum ", r9\n"                                                                                       \
     "ssat " sum ", #8, " sum "\n"
 #define TCE_REQUANT_SIGNED(sum)                                                                                        \
-    "ldr r12, [sp, #84]\n"                                                                                             \
+    "ldr r12, [sp, #88]\n"                                                                                             \
     "smmulr " sum ", " sum ", r12\n"                                                                                   \
     "add " sum ", " sum ", " sum ", asr #31\n"                                                                         \
     "add " sum ", r3\n"                                                                                                \
@@ -81,13 +82,13 @@ typedef struct {
 #define TCE_FIRST                                                                                                     \
     "ldr r0, [sp]\n"                                                                                                  \
     "ldrd r1, r2, [sp, #4]\n"                                                                                         \
-    "ldr r12, [sp, #52]\n"                                                                                            \
+    "ldr r12, [sp, #56]\n"                                                                                            \
     "add r12, r0\n"                                                                                                   \
-    "str r12, [sp, #88]\n"                                                                                            \
+    "str r12, [sp, #92]\n"                                                                                            \
     "ldr r11, [sp, #12]\n"                                                                                            \
-    "ldr r12, [sp, #40]\n"                                                                                            \
+    "ldr r12, [sp, #44]\n"                                                                                            \
     "cmp r12, #0\n"                                                                                                   \
-    "ldr r12, [sp, #36]\n"                                                                                            \
+    "ldr r12, [sp, #40]\n"                                                                                            \
     "mov lr, r12\n"                                                                                                   \
     "bne 1f\n"                                                                                                        \
     TCE_COLUMN("r12", "lr")                                                                                           \
@@ -101,7 +102,7 @@ typedef struct {
     TCE_MIDDLE("r10", "lr")                                                                                           \
     "add r0, r11\n"                                                                                                   \
     TCE_LEFT("r11")                                                                                                   \
-    "ldrd r12, lr, [sp, #48]\n"                                                                                       \
+    "ldrd r12, lr, [sp, #52]\n"                                                                                       \
     "cmp lr, #0\n"                                                                                                    \
     "beq 5f\n"                                                                                                        \
     "cmp r12, #1\n"                                                                                                   \
@@ -120,14 +121,14 @@ typedef struct {
     TCE_STEP("r11", "lr", "r10", REQUANT)                                                                             \
     "4:\n"                                                                                                            \
     TCE_STEP("lr", "r10", "r11", REQUANT)                                                                             \
-    "ldr r12, [sp, #88]\n"                                                                                            \
+    "ldr r12, [sp, #92]\n"                                                                                            \
     "cmp r0, r12\n"                                                                                                   \
     "bne 2b\n"                                                                                                        \
     "5:\n"                                                                                                            \
-    "ldr r12, [sp, #44]\n"                                                                                            \
+    "ldr r12, [sp, #48]\n"                                                                                            \
     "cmp r12, #0\n"                                                                                                   \
     "beq.w 90f\n"                                                                                                     \
-    "ldr r12, [sp, #36]\n"                                                                                            \
+    "ldr r12, [sp, #40]\n"                                                                                            \
     TCE_RIGHT("r10", "r12")                                                                                           \
     REQUANT("r10")                                                                                                    \
     TCE_STORE("r10")                                                                                                  \
@@ -142,16 +143,16 @@ typedef struct {
     "smlabb " fresh ", " fresh ", r8, r4\n"                                                                           \
     "smlad " fresh ", r12, r5, " fresh "\n"                                                                           \
     REQUANT(done)                                                                                                     \
-    "ldr r12, [sp, #92]\n"
+    "ldr r12, [sp, #96]\n"
 /* Two outputs a turn. */
 #define TCE_ROW_STRIDE_2(REQUANT)                                                                                     \
     TCE_FIRST                                                                                                         \
     "ldr r10, [sp, #16]\n"                                                                                            \
-    "str r10, [sp, #92]\n"                                                                                            \
+    "str r10, [sp, #96]\n"                                                                                            \
     "adds r10, r10, #1\n"                                                                                             \
     "str r10, [sp, #16]\n"                                                                                            \
     TCE_LEFT("r10")                                                                                                   \
-    "ldrd r12, lr, [sp, #48]\n"                                                                                       \
+    "ldrd r12, lr, [sp, #52]\n"                                                                                       \
     "cmp lr, #0\n"                                                                                                    \
     "beq 4f\n"                                                                                                        \
     "mov lr, r10\n"                                                                                                   \
@@ -164,25 +165,25 @@ typedef struct {
     TCE_STEP_2("lr", "r10", REQUANT)                                                                                  \
     "strb lr, [r12, r11]\n"                                                                                           \
     "add r12, r12, r11, lsl #1\n"                                                                                     \
-    "str r12, [sp, #92]\n"                                                                                            \
-    "ldr r12, [sp, #88]\n"                                                                                            \
+    "str r12, [sp, #96]\n"                                                                                            \
+    "ldr r12, [sp, #92]\n"                                                                                            \
     "cmp r0, r12\n"                                                                                                   \
     "bne 2b\n"                                                                                                        \
     "4:\n"                                                                                                            \
-    "ldr r12, [sp, #44]\n"                                                                                            \
+    "ldr r12, [sp, #48]\n"                                                                                            \
     "cmp r12, #0\n"                                                                                                   \
     "beq.w 90f\n"                                                                                                     \
     TCE_COLUMN("r12", "lr")                                                                                           \
     TCE_MIDDLE("r10", "lr")                                                                                           \
-    "ldr r12, [sp, #36]\n"                                                                                            \
+    "ldr r12, [sp, #40]\n"                                                                                            \
     TCE_RIGHT("r10", "r12")                                                                                           \
     REQUANT("r10")                                                                                                    \
-    "ldr r12, [sp, #92]\n"                                                                                            \
+    "ldr r12, [sp, #96]\n"                                                                                            \
     "strb r10, [r12]\n"                                                                                               \
     "b.w 90f\n"
 
 /* One row of every channel. Returns how many channels are left: 0, or those from the first that needs the plain path.
- * Stack: 144 bytes. Frame: the job (84), multiplier (84), end of the row (88), output of stride 2 (92). */
+ * Stack: 144 bytes. Frame: the job (88), multiplier (88), end of the row (92), output of stride 2 (96). */
 TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
     __asm__ volatile(
         TCE_STACK(tce_nine, 144) ".syntax unified\n"
@@ -191,9 +192,9 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
         "ldmia.w r0!, {r1-r11}\n"
         "mov r12, sp\n"
         "stmia.w r12!, {r1-r11}\n"
-        "ldmia.w r0, {r1-r10}\n"
-        "stmia.w r12, {r1-r10}\n"
-        "ldr r1, [sp, #80]\n"
+        "ldmia.w r0, {r1-r11}\n"
+        "stmia.w r12, {r1-r11}\n"
+        "ldr r1, [sp, #84]\n"
         "adr.w r2, 60f\n"
         "cmp r1, #1\n"
         "it eq\n"
@@ -201,21 +202,22 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
         "it hi\n"
         "adrhi.w r2, 62f\n"
         "orr r2, r2, #1\n"
-        "str r2, [sp, #80]\n"
+        "str r2, [sp, #84]\n"
 
         "10:\n"                             /* a channel: scale, weights, bias */
-        "ldr r0, [sp, #28]\n"
-        "ldmia.w r0!, {r1, r2}\n"
+        "add r12, sp, #20\n"
+        "ldmia.w r12, {r0, r1, r10, r11, lr}\n" /* weights, bias, multiplier, shift, zero point */
+        "ldrsb r2, [r11], #1\n"
         "mvn r2, r2\n"                      /* s - 1 */
         "cmp r2, #22\n"
         "bhs.w 92f\n"
-        "str r0, [sp, #28]\n"
-        "str r1, [sp, #84]\n"
-        "ldr r0, [sp, #20]\n"
+        "ldr r3, [r10], #4\n"
         "ldr r7, [r0], #4\n"
         "ldr r8, [r0], #4\n"
         "ldrsb r9, [r0], #1\n"
-        "str r0, [sp, #20]\n"
+        "ldr r4, [r1], #4\n"
+        "str r3, [sp, #88]\n"
+        "stmia.w r12, {r0, r1, r10, r11}\n"
         "sxtb16 r5, r7\n"
         "sxtb16 r6, r7, ror #8\n"
         "sxtb16 r7, r8\n"
@@ -225,32 +227,28 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
         "sadd16 r7, r7, r7\n"
         "sadd16 r8, r8, r8\n"
         "lsl r9, r9, #17\n"
-        "ldr r0, [sp, #24]\n"
-        "ldr r4, [r0], #4\n"
-        "str r0, [sp, #24]\n"
         "lsls r4, r4, #1\n"
-        "ldr r0, [sp, #56]\n"
+        "ldr r0, [sp, #60]\n"
         "cmp r0, #0\n"
         "beq 11f\n"
-        "ldrd r10, r11, [sp, #60]\n"        /* missing rows */
+        "ldrd r10, r11, [sp, #64]\n"        /* missing rows */
         "smlad r4, r5, r10, r4\n"
         "smlad r4, r6, r10, r4\n"
         "smlad r4, r7, r10, r4\n"
         "smlabb r4, r8, r11, r4\n"
         "smlatb r4, r8, r11, r4\n"
         "smlatb r4, r9, r11, r4\n"
-        "ldrd r10, r11, [sp, #68]\n"
+        "ldrd r10, r11, [sp, #72]\n"
         "and r5, r5, r10\n"
         "and r6, r6, r10\n"
         "and r7, r7, r10\n"
         "and r8, r8, r11\n"
         "and r9, r9, r11\n"
         "11:\n"
-        "ldr r3, [sp, #32]\n"
-        "lsl r3, r3, r2\n"                  /* zero point and rounding */
+        "lsl r3, lr, r2\n"                  /* zero point and rounding */
         "adds r2, #1\n"
         "orr r9, r9, r2\n"
-        "ldr.w pc, [sp, #80]\n"
+        "ldr.w pc, [sp, #84]\n"
 
         "60:\n"
         TCE_ROW_STRIDE_1(TCE_REQUANT_RELU)
@@ -261,14 +259,14 @@ TCE_NAKED static int32_t tce_nine(const tce_job *job __attribute__((unused))) {
 
         "90:\n"
         "ldr r0, [sp]\n"
-        "ldr r1, [sp, #76]\n"
+        "ldr r1, [sp, #80]\n"
         "adds r0, #1\n"
         "str r0, [sp]\n"
         "subs r1, #1\n"
-        "str r1, [sp, #76]\n"
+        "str r1, [sp, #80]\n"
         "bne.w 10b\n"
         "92:\n"
-        "ldr r0, [sp, #76]\n"
+        "ldr r0, [sp, #80]\n"
         "add sp, #108\n"
         "pop {r4-r11, pc}\n");
 }
@@ -374,15 +372,15 @@ TCE_RARE static void tce_one_channel(const int8_t *const *rows, int8_t *out, int
     const tce_lines lines = tce_lay_out(scratch, w);
     const tce_output saturated = {layer->output.zero_point, -128, 127, NULL};
     tce_short constants;
-    const int is_short = tce_make_short(layer->scale[c], layer->output.zero_point, &constants);
+    const int is_short = tce_make_short(tce_scale_of(layer->scale, c), layer->output.zero_point, &constants);
 
     tce_fill(rows, c, &lines, layer);
     int32_t remainder = 0;
     const int16_t *x = lines.lines;
     for (int32_t n = w->out_w; n > 0; n--) {
         const int32_t acc = tce_window_sum(x + remainder * lines.plane, &lines, layer->bias[c]);
-        out[c] =
-            (int8_t)(is_short ? tce_short_code(acc, &constants) : tce_plain_code(acc, layer->scale + c, &saturated));
+        out[c] = (int8_t)(is_short ? tce_short_code(acc, &constants)
+                                   : tce_plain_code(acc, tce_scale_of(layer->scale, c), &saturated));
         out += w->channels;
         remainder += w->stride_w;
         while (remainder >= w->dilation_w) {
@@ -453,7 +451,8 @@ void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch,
             job.out = layer->window.stride_w == 1 ? start : start + c;
             job.weights = layer->weights + taps * c;
             job.bias = layer->bias + c;
-            job.scale = layer->scale + c;
+            job.multiplier = layer->scale.multiplier + c;
+            job.shift = layer->scale.shift + c;
             job.channels = channels - c;
             c = channels - tce_nine(&job);
         }

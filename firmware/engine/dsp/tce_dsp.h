@@ -56,8 +56,8 @@ static inline int32_t tce_short_code(int32_t acc, const tce_short *constants) {
 }
 
 /* A code by the plain rule. */
-TCE_RARE static int8_t tce_plain_code(int32_t acc, const tce_scale *scale, const tce_output *output) {
-    return tce_store(tce_requant(acc, *scale), *output);
+TCE_RARE static int8_t tce_plain_code(int32_t acc, tce_scale scale, const tce_output *output) {
+    return tce_store(tce_requant(acc, scale), *output);
 }
 
 TCE_RARE static void tce_clamp(int8_t *out, int32_t count, int32_t low, int32_t high) {

@@ -3,6 +3,6 @@
 
 void tce_mean_finish_s8(const int32_t *sums, int8_t *out, int32_t channels, const tce_mean *layer) {
     for (; channels > 0; channels--) {
-        *out++ = tce_plain_code(*sums++ + layer->offset, &layer->scale, &layer->output);
+        *out++ = tce_plain_code(*sums++ + layer->offset, layer->scale, &layer->output);
     }
 }

@@ -24,7 +24,7 @@ void tce_mean_s8(const int8_t *in, int8_t *out, const tce_mean *layer) {
                     }
                 }
                 for (int32_t lane = 0; lane < lanes; lane++) {
-                    *out++ = tce_plain_code(sums[lane] + layer->offset, &layer->scale, &layer->output);
+                    *out++ = tce_plain_code(sums[lane] + layer->offset, layer->scale, &layer->output);
                 }
                 i += lanes;
             }

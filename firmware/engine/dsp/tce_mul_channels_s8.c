@@ -79,7 +79,7 @@ void tce_mul_channels_s8(const int8_t *in, const int8_t *gate, int8_t *out, int3
     for (; c < channels; c++) {
         const int32_t factor = gate[c] - zero;
         for (int32_t at = c; at < pixels * channels; at += channels) {
-            out[at] = tce_plain_code((in[at] - layer->a_zero_point) * factor, &layer->scale, &saturated);
+            out[at] = tce_plain_code((in[at] - layer->a_zero_point) * factor, layer->scale, &saturated);
         }
     }
     tce_finish_codes(out, pixels * channels, &layer->output);

@@ -24,7 +24,7 @@ TCE_NOINLINE static void tce_any_four(const int8_t *in, int8_t *out, int32_t pix
     const mve_pred16_t exist = vctp32q((uint32_t)rows->channels);
     const mve_pred16_t rest = vctp8q((uint32_t)(k % TCE_STEP));
     const int32x4_t bias = vldrwq_z_s32(layer->bias + channel, exist);
-    const tce_scale4 scale = tce_load_scale_some(layer->scale + channel, rows->channels);
+    const tce_scale4 scale = tce_load_scale_some(layer->scale, channel, exist);
 
     for (; pixels > 0; pixels--) {
         int32_t acc[4] = {0, 0, 0, 0};
@@ -103,8 +103,7 @@ TCE_NOINLINE static void tce_broad(const int8_t *in, int8_t *out, int32_t pixels
         const mve_pred16_t exist = vctp32q((uint32_t)left);
         const int32x4_t bias = vldrwq_z_s32(layer->bias + c, exist);
         const int32x4_t first = vldrbq_z_s32(layer->weights + c, exist);
-        const tce_scale4 scale =
-            left >= 4 ? tce_load_scale(layer->scale + c) : tce_load_scale_some(layer->scale + c, left);
+        const tce_scale4 scale = tce_load_scale_some(layer->scale, c, exist);
         int32_t done = 0;
         if (k == 1 && left >= 4 && vmaxvq_s32(INT32_MIN, scale.shift) < 0) {
             done = pixels / 2 * 2;
@@ -192,7 +191,7 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch
 
     int32_t c = 0;
     for (; c + 4 <= c_out; c += 4) {
-        const tce_scale4 scale = tce_load_scale(layer->scale + c);
+        const tce_scale4 scale = tce_load_scale(layer->scale, c);
         if (vmaxvq_s32(INT32_MIN, scale.shift) >= 0) {
             tce_shifted_block(in, out, pixels, c, w, layer);
             w += 4 * k;

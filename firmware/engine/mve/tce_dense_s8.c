@@ -6,7 +6,7 @@
 #define TCE_STEP 16 /* inputs of one vector */
 
 static inline int8_t tce_finish(int32_t acc, int32_t c, const tce_dense *layer) {
-    return tce_store(tce_requant_once(acc, layer->scale[c]), layer->output);
+    return tce_store(tce_requant_once(acc, tce_scale_of(layer->scale, c)), layer->output);
 }
 
 static void tce_row(const int8_t *in, int8_t *out, const tce_dense *layer) {

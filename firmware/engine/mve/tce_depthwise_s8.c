@@ -90,7 +90,7 @@ static void tce_plain(const int8_t *const *rows, int8_t *out, int32_t c, int32_t
                     column += w->dilation_w;
                 }
             }
-            out[x * w->channels + c] = tce_store(tce_requant(acc, layer->scale[c]), layer->output);
+            out[x * w->channels + c] = tce_store(tce_requant(acc, tce_scale_of(layer->scale, c)), layer->output);
         }
     }
 }
@@ -141,7 +141,7 @@ static void tce_single(const int8_t *const *rows, int8_t *out, int8_t *scratch, 
     }
 
     const int8x16_t k = vldrbq_gather_offset_z_s8(layer->weights, tce_lanes(w), tce_inside(w));
-    const tce_scale4 scale = tce_same_scale(layer->scale[0]);
+    const tce_scale4 scale = tce_same_scale(tce_scale_of(layer->scale, 0));
     const int32_t bias = layer->bias[0];
     const int32_t step = TCE_SIDE * w->stride_w;
     const int8_t *x = scratch;
@@ -181,12 +181,12 @@ static void tce_gather(const int8_t *const *rows, int8_t *patch, int32_t left, c
 __attribute__((always_inline)) static inline void tce_eight(const int8_t *a, int8_t *out, int32_t c, int32_t left,
                                                             int whole, const tce_depthwise *layer) {
     const int32_t channels = layer->window.channels;
-    const uint32x4_t even = vidupq_n_u32(0, 2), even2 = vidupq_n_u32(0, 4);
-    const uint32x4_t odd = vaddq_n_u32(even, 1), odd2 = vaddq_n_u32(even2, 2);
+    const uint32x4_t even = vidupq_n_u32(0, 2), odd = vaddq_n_u32(even, 1);
     const mve_pred16_t some = vctp16q((uint32_t)left);
     const mve_pred16_t some_even = vctp32q((uint32_t)((left + 1) / 2));
     const mve_pred16_t some_odd = vctp32q((uint32_t)(left / 2));
-    const int32_t *factor = &layer->scale[c].multiplier;
+    const int32_t *multiplier = layer->scale.multiplier + c;
+    const int8_t *shift = layer->scale.shift + c;
     const int8_t *k = layer->weights + c;
     int32x4_t acc_even = vldrwq_gather_shifted_offset_z_s32(layer->bias + c, even, some_even);
     int32x4_t acc_odd = vldrwq_gather_shifted_offset_z_s32(layer->bias + c, odd, some_odd);
@@ -199,10 +199,10 @@ __attribute__((always_inline)) static inline void tce_eight(const int8_t *a, int
         a += channels;
         k += channels;
     }
-    const tce_scale4 scale_even = {vldrwq_gather_shifted_offset_z_s32(factor, even2, some_even),
-                                   vldrwq_gather_shifted_offset_z_s32(factor + 1, even2, some_even)};
-    const tce_scale4 scale_odd = {vldrwq_gather_shifted_offset_z_s32(factor, odd2, some_odd),
-                                  vldrwq_gather_shifted_offset_z_s32(factor + 1, odd2, some_odd)};
+    const tce_scale4 scale_even = {vldrwq_gather_shifted_offset_z_s32(multiplier, even, some_even),
+                                   vldrbq_gather_offset_z_s32(shift, even, some_even)};
+    const tce_scale4 scale_odd = {vldrwq_gather_shifted_offset_z_s32(multiplier, odd, some_odd),
+                                  vldrbq_gather_offset_z_s32(shift, odd, some_odd)};
     acc_even = tce_codes4(tce_requant4(acc_even, scale_even), layer->output);
     acc_odd = tce_codes4(tce_requant4(acc_odd, scale_odd), layer->output);
     vstrbq_p_s16(out, vmovntq_s32(vreinterpretq_s16_s32(acc_even), acc_odd), some);
@@ -225,13 +225,10 @@ static void tce_large(const int8_t *const *rows, int8_t *out, int8_t *patch, con
     }
 }
 
-/* Whether a factor of channels c .. c + count - 1 shifts left, or not at all. count >= 4. */
+/* Whether a factor of channels c .. c + count - 1, at most a group, shifts left, or not at all. */
 static int tce_shifts_left(const tce_depthwise *layer, int32_t c, int32_t count) {
-    int32x4_t largest = vdupq_n_s32(INT32_MIN);
-    for (int32_t i = 0; i < count; i += 4) {
-        largest = vmaxq_s32(largest, tce_load_scale(layer->scale + c + (i + 4 <= count ? i : count - 4)).shift);
-    }
-    return vmaxvq_s32(INT32_MIN, largest) >= 0;
+    const mve_pred16_t some = vctp8q((uint32_t)count);
+    return vmaxvq_p_s8(INT8_MIN, vldrbq_z_s8(layer->scale.shift + c, some), some) >= 0;
 }
 
 void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch, const tce_depthwise *layer) {
@@ -279,7 +276,8 @@ void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch,
         }
         tce_interleave(rows, c, count, scratch, layer);
         for (int32_t at = 0; at < count; at = at == 0 && count > 4 && count % 4 ? count - 4 : TCE_GROUP) {
-            run.scale = layer->scale + c + at;
+            run.multipliers = layer->scale.multiplier + c + at;
+            run.shifts = layer->scale.shift + c + at;
             run.bias = layer->bias + c + at;
             run.weights = layer->weights + (c + at) * run.taps;
             run.strip = (const int8_t *)scratch + at * TCE_SIDE;

@@ -15,18 +15,14 @@ typedef struct {
     int32x4_t multiplier, shift;
 } tce_scale4;
 
-/* Factors of `scale[0 .. 3]`; the two fields lie side by side in memory, which is what VLD2 takes apart. */
-static inline tce_scale4 tce_load_scale(const tce_scale *scale) {
-    const int32x4x2_t pair = vld2q_s32(&scale->multiplier);
-    return (tce_scale4){pair.val[0], pair.val[1]};
+/* Factors of channels c .. c + 3. */
+static inline tce_scale4 tce_load_scale(tce_scales scale, int32_t c) {
+    return (tce_scale4){vldrwq_s32(scale.multiplier + c), vldrbq_s32(scale.shift + c)};
 }
 
-/* The same of `count` < 4 channels; what is beyond them is 0. */
-static inline tce_scale4 tce_load_scale_some(const tce_scale *scale, int32_t count) {
-    const uint32x4_t at = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)(sizeof(tce_scale) / sizeof(int32_t)));
-    const mve_pred16_t some = vctp32q((uint32_t)count);
-    return (tce_scale4){vldrwq_gather_shifted_offset_z_s32(&scale->multiplier, at, some),
-                        vldrwq_gather_shifted_offset_z_s32(&scale->multiplier + 1, at, some)};
+/* The same of the channels that `some` has lanes for; 0 in the others. */
+static inline tce_scale4 tce_load_scale_some(tce_scales scale, int32_t c, mve_pred16_t some) {
+    return (tce_scale4){vldrwq_z_s32(scale.multiplier + c, some), vldrbq_z_s32(scale.shift + c, some)};
 }
 
 /* One factor for every lane. */

@@ -12,30 +12,32 @@
 
 /* What the assembly knows of a run of blocks of four channels. The offsets in it are these, in bytes. */
 typedef struct {
-    const tce_scale *scale; /*   0: of the next block, as are strip, out and weights */
-    const int32_t *bias;    /*   4 */
-    int32_t blocks;         /*   8 */
-    int32_t pixel_step;     /*  12: bytes between the windows of neighbouring pixels */
-    const int8_t *strip;    /*  16: the interleaved columns */
-    int32_t zero_point;     /*  20: of the output; from the table's first entry where there is one */
-    int32_t out_step;       /*  24: bytes between outputs of neighbouring pixels */
-    int8_t *out;            /*  28 */
-    int32_t pixels;         /*  32: less 2 */
-    const int8_t *table;    /*  36: of a fused activation */
-    const int8_t *weights;  /*  40 */
-    int32_t taps;           /*  44: kernel_h * kernel_w */
-    uint32_t inside;        /*  48: lanes of the vector that are taps */
-    int32_t unused[3];      /*  52 */
-    int32_t multiplier[4];  /*  64 */
-    int32_t shift[4];       /*  80: all negative */
-    int16_t low[8];         /*  96 */
-    int16_t high[8];        /* 112 */
-    int32_t columns[4];     /* 128: bytes from the first column of a window */
-    uint8_t lanes[16];      /* 144: where a lane's weight lies among a channel's taps */
+    const int32_t *multipliers; /*   0: of the next block, as are shifts, strip, out and weights */
+    const int8_t *shifts;       /*   4 */
+    int32_t blocks;             /*   8 */
+    int32_t pixel_step;         /*  12: bytes between the windows of neighbouring pixels */
+    const int8_t *strip;        /*  16: the interleaved columns */
+    int32_t zero_point;         /*  20: of the output; from the table's first entry where there is one */
+    int32_t out_step;           /*  24: bytes between outputs of neighbouring pixels */
+    int8_t *out;                /*  28 */
+    int32_t pixels;             /*  32: less 2 */
+    const int8_t *table;        /*  36: of a fused activation */
+    const int8_t *weights;      /*  40 */
+    int32_t taps;               /*  44: kernel_h * kernel_w */
+    uint32_t inside;            /*  48: lanes of the vector that are taps */
+    const int32_t *bias;        /*  52 */
+    int32_t unused[2];          /*  56 */
+    int32_t multiplier[4];      /*  64 */
+    int32_t shift[4];           /*  80: all negative */
+    int16_t low[8];             /*  96 */
+    int16_t high[8];            /* 112 */
+    int32_t columns[4];         /* 128: bytes from the first column of a window */
+    uint8_t lanes[16];          /* 144: where a lane's weight lies among a channel's taps */
 } tce_run;
 
 _Static_assert(offsetof(tce_run, strip) == 16 && offsetof(tce_run, pixels) == 32 && offsetof(tce_run, inside) == 48 &&
-                   offsetof(tce_run, multiplier) == 64 && offsetof(tce_run, lanes) == 144,
+                   offsetof(tce_run, bias) == 52 && offsetof(tce_run, multiplier) == 64 &&
+                   offsetof(tce_run, lanes) == 144,
                "the assembly below counts on these offsets");
 
 /* One instruction a line: */
@@ -62,12 +64,12 @@ _Static_assert(offsetof(tce_run, strip) == 16 && offsetof(tce_run, pixels) == 32
     "ldr r1, [r11, #48]\n"            /* inside */                         \
     "vmsr p0, r1\n"                                                        \
     "ldr r1, [r11, #12]\n"            /* pixel_step */                     \
-    "ldr r7, [r11, #4]\n"             /* bias */                           \
+    "ldr r7, [r11, #52]\n"            /* bias */                           \
     "1:\n"                                                                 \
-    "ldr r0, [r11, #0]\n"             /* scale */                          \
-    "vld20.32 {q0, q1}, [r0]\n"                                            \
-    "vld21.32 {q0, q1}, [r0]!\n"                                           \
-    "str r0, [r11, #0]\n"                                                  \
+    "ldrd r0, r2, [r11, #0]\n"        /* multipliers, shifts */            \
+    "vldrw.u32 q0, [r0], #16\n"                                            \
+    "vldrb.s32 q1, [r2], #4\n"                                             \
+    "strd r0, r2, [r11, #0]\n"                                             \
     "vstrw.32 q0, [r11, #64]\n"                                            \
     "vstrw.32 q1, [r11, #80]\n"                                            \
     "ldrd r0, r2, [r11, #40]\n"       /* weights, taps */                  \

@@ -224,7 +224,7 @@ static void tce_channels(const int8_t *in, int8_t *out, int32_t pixels, int32_t 
     int32_t right = 1; /* all of them */
 
     for (int32_t i = 0; i < 4; i++) {
-        factors[i] = tce_make_factor(layer->scale[c + i], layer->output.zero_point);
+        factors[i] = tce_make_factor(tce_scale_of(layer->scale, c + i), layer->output.zero_point);
         right = factors[i].right > 0 ? right : 0;
     }
     out += c;
@@ -258,7 +258,7 @@ void tce_conv1x1_s8(const int8_t *in, int8_t *out, int32_t pixels, void *scratch
         tce_channels(in, out, pixels, c, layer);
     }
     for (; c < c_out; c++) {
-        const tce_factor factor = tce_make_factor(layer->scale[c], layer->output.zero_point);
+        const tce_factor factor = tce_make_factor(tce_scale_of(layer->scale, c), layer->output.zero_point);
         for (int32_t p = 0; p < pixels; p++) {
             const int32_t sum = layer->bias[c] + tce_dot(in + p * k, layer->weights + c * k, k);
             out[p * c_out + c] = tce_finish(sum, factor, layer->output);

@@ -139,7 +139,7 @@ TCE_NOINLINE static void tce_four(const int8_t *x, int8_t *out, int32_t c, const
         k += channels;
     }
     for (int32_t i = 0; i < 4; i++) {
-        out[i] = tce_store(tce_requant(acc[i], layer->scale[c + i]), layer->output);
+        out[i] = tce_store(tce_requant(acc[i], tce_scale_of(layer->scale, c + i)), layer->output);
     }
 }
 
@@ -152,7 +152,7 @@ static int8_t tce_one(const int8_t *x, int32_t c, const tce_depthwise *layer) {
         x += layer->window.channels;
         k += layer->window.channels;
     }
-    return tce_store(tce_requant(acc, layer->scale[c]), layer->output);
+    return tce_store(tce_requant(acc, tce_scale_of(layer->scale, c)), layer->output);
 }
 
 /* Copies the taps of the pixel whose window starts at column `left` to `patch`, [kernel_h][kernel_w][channels]. */
@@ -198,7 +198,7 @@ void tce_depthwise_row_s8(const int8_t *const *rows, int8_t *out, void *scratch,
         return;
     }
     for (int32_t c = 0; c < channels; c++) {
-        const tce_factor factor = tce_make_factor(layer->scale[c], layer->output.zero_point);
+        const tce_factor factor = tce_make_factor(tce_scale_of(layer->scale, c), layer->output.zero_point);
         if (factor.right == 0) {
             tce_plain(rows, out, scratch, c, c + 1, layer);
         } else if (layer->output.table) {
