@@ -80,6 +80,14 @@ def test_a_second_run_embeds_nothing_and_changes_no_byte(corpus_folder: Path, tm
     assert everything(tmp_path / "store") == before
 
 
+def test_log_mels_may_be_asked_for_later_by_the_same_line(corpus_folder: Path, tmp_path: Path) -> None:
+    run(corpus_folder, tmp_path / "at-once", spec=SPEC)
+    run(corpus_folder, tmp_path / "later")
+    teacher = PlainTeacher()
+    assert run(corpus_folder, tmp_path / "later", teacher, spec=SPEC).added == 0 and teacher.seen == []
+    assert everything(tmp_path / "later") == everything(tmp_path / "at-once")
+
+
 def test_new_files_are_appended_and_old_shards_stay(corpus_folder: Path, tmp_path: Path) -> None:
     run(corpus_folder, tmp_path / "store")
     before = everything(tmp_path / "store")

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyclap_edge.data.corpora.clip import Clip, Corpus
 from tinyclap_edge.data.store.disk import FileMark, only_writer, write_folder
-from tinyclap_edge.data.store.embedding_store import Progress, require_teacher
+from tinyclap_edge.data.store.embedding_store import EmbeddingStore, Progress, require_teacher
 from tinyclap_edge.data.store.features import write_features
 from tinyclap_edge.data.store.manifest import (
     EMBEDDINGS,
@@ -101,6 +101,8 @@ def embed_corpus(request: EmbedRequest, progress: Progress | None = None) -> Emb
         manifest.write(request.out)
     if not manifest.rows:
         raise CorruptFile(f"no clip of {request.corpus.spec} could be embedded", next(iter(state.broken.values()), ""))
+    if request.spec:  # of rows that an earlier run embedded without them
+        EmbeddingStore(request.out, manifest).features(request.spec, None, request.workers, progress)
     seconds = time.monotonic() - begun
     return EmbedResult(
         manifest.rows, manifest.rows - before, len(mine) - len(left), tuple(state.missing), dict(state.broken), seconds
