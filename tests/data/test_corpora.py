@@ -211,18 +211,28 @@ def test_a_class_id_that_contradicts_its_name_is_refused(tmp_path: Path) -> None
         open_corpus(f"urbansound8k:{root}").clips()
 
 
-def test_a_pickled_openmic_file_is_never_executed(tmp_path: Path) -> None:
+def test_openmic_labels_are_the_same_from_its_table_and_from_arrays_with_keys_of_text(tmp_path: Path) -> None:
+    root = LAYOUTS["openmic"](tmp_path / "openmic-2018")
+    wanted = open_corpus(f"openmic:{root}").clips()
+    with np.load(root / "openmic-2018.npz", allow_pickle=True) as stored:
+        arrays = dict(stored)
+    np.savez(root / "openmic-2018.npz", **{**arrays, "sample_key": arrays["sample_key"].astype("U")})
+    (root / "openmic-2018-aggregated-labels.csv").unlink()
+    assert open_corpus(f"openmic:{root}").clips() == wanted
+
+
+def test_pickled_openmic_keys_are_never_executed_and_the_hint_names_the_table(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "sprung",))
 
     root = LAYOUTS["openmic"](tmp_path / "openmic-2018")
-    with np.load(root / "openmic-2018.npz") as stored:
-        arrays = dict(stored)
-    arrays["sample_key"] = np.array([Trap()], object)
+    (root / "openmic-2018-aggregated-labels.csv").unlink()
+    arrays = {"Y_true": np.zeros((1, 20)), "Y_mask": np.zeros((1, 20)), "sample_key": np.array([Trap()], object)}
     np.savez(root / "openmic-2018.npz", **arrays)
-    with pytest.raises(CorruptFile, match="pickled"):
+    with pytest.raises(CorruptFile, match="pickle") as error:
         open_corpus(f"openmic:{root}").clips()
+    assert "openmic-2018-aggregated-labels.csv" in error.value.hint
     assert not (tmp_path / "sprung").exists()
 
 

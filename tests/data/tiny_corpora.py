@@ -98,16 +98,20 @@ def tau2020(root: Path) -> Path:
 
 
 def openmic(root: Path) -> Path:
-    """Four clips, each judged for two or three of the twenty instruments."""
+    """Four clips, each judged for two or three of the twenty instruments; the .npz with pickled keys, as published."""
     from tinyclap_edge.data.corpora.openmic import CLASSES
 
     keys = [f"{i:06}_0" for i in (46, 135, 139, 141)]
     likely, known = np.full((4, 20), 0.5), np.zeros((4, 20), bool)
+    told: list[list[object]] = [["sample_key", "instrument", "relevance", "num_responses"]]
     for row, judged in enumerate(({0: 0.9, 1: 0.1}, {6: 0.5, 8: 0.49}, {12: 1.0, 0: 0.0, 19: 0.7}, {18: 0.2, 17: 0.3})):
         for column, value in judged.items():
             likely[row, column], known[row, column] = value, True
-    root.mkdir(parents=True, exist_ok=True)
-    np.savez(root / "openmic-2018.npz", X=np.zeros((4, 10, 128), np.int8), Y_true=likely, Y_mask=known, sample_key=keys)
+            told.append([keys[row], CLASSES[column], value, 3])
+    table(root / "openmic-2018-aggregated-labels.csv", told)
+    objects = np.array(keys, object)
+    features = np.zeros((4, 10, 128), np.int8)
+    np.savez(root / "openmic-2018.npz", X=features, Y_true=likely, Y_mask=known, sample_key=objects)
     (root / "class-map.json").write_text(json.dumps({name: i for i, name in enumerate(CLASSES)}))
     table(root / "partitions" / "split01_train.csv", [[keys[0]], [keys[1]]])
     table(root / "partitions" / "split01_test.csv", [[keys[2]], [keys[3]]])

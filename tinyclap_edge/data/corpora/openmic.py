@@ -2,10 +2,13 @@
 
     openmic-2018/                               <- this folder
     ├── audio/{first three letters}/{sample_key}.ogg
-    ├── openmic-2018.npz                        Y_true (n, 20), Y_mask (n, 20), sample_key (n,); X is not needed
+    ├── openmic-2018-aggregated-labels.csv      sample_key,instrument,relevance,num_responses
+    ├── openmic-2018.npz                        the same as Y_true (n, 20), Y_mask (n, 20), sample_key (n,)
     ├── class-map.json                          {"accordion": 0, ...}
-    ├── partitions/split01_{train,test}.csv     one sample_key a line, no header
-    └── openmic-2018-{aggregated-labels,metadata,...}.csv, vggish/
+    └── partitions/split01_{train,test}.csv     one sample_key a line, no header
+
+The published .npz keeps sample_key as a pickled object array, which is never loaded: where the table is there, the labels are taken
+from it; a .npz whose keys are text will do too.
 
 Protocol: split01; mean average precision over the 20 classes, each from the clips whose mask is set (Clip.known); a
 likelihood of at least 0.5 is a positive. Humphrey, Durand and McFee, ISMIR 2018.
@@ -20,7 +23,7 @@ import numpy as np
 from tinyclap_edge.data.corpora.clip import Clip, CorpusCard
 from tinyclap_edge.data.corpora.file_corpus import FileCorpus
 from tinyclap_edge.data.corpora.location import inside
-from tinyclap_edge.data.corpora.tables import read_json, read_text
+from tinyclap_edge.data.corpora.tables import read_json, read_table, read_text
 from tinyclap_edge.errors import CorruptFile
 
 CLASSES = (
@@ -35,12 +38,12 @@ class OpenMic(FileCorpus):
     """See the module."""
 
     name, title = "openmic", "OpenMIC-2018"
-    landmarks = ("openmic-2018.npz", "partitions", "audio")
+    landmarks = ("partitions", "audio")
 
     def _card(self) -> CorpusCard:
         return CorpusCard(
             self.name, self.title, CLASSES, "split01, mAP over 20 classes, masked-in labels only", "CC BY 4.0",
-            "openmic-2018/{audio/<first3>/<key>.ogg, openmic-2018.npz, class-map.json, partitions}",
+            "openmic-2018/{audio/<first3>/<key>.ogg, openmic-2018-aggregated-labels.csv, class-map.json, partitions}",
             splits=("train", "test"), metric="mAP",
         )  # fmt: skip
 
@@ -48,7 +51,11 @@ class OpenMic(FileCorpus):
         mapping = self.root / "class-map.json"
         if mapping.is_file() and read_json(mapping) != {name: i for i, name in enumerate(CLASSES)}:
             raise CorruptFile(f"{mapping} does not name the 20 instruments in their order", "copy it again")
-        keys, likely, known = _labels(self.root / "openmic-2018.npz")
+        published = self.root / "openmic-2018-aggregated-labels.csv"
+        arrays = self.root / "openmic-2018.npz"
+        keys, likely, known = (
+            _labels_of_table(published) if published.is_file() else _labels_of_arrays(arrays, published.name)
+        )
         split_of: dict[str, str] = {}
         for split in ("train", "test"):
             path = self.root / "partitions" / f"split01_{split}.csv"
@@ -66,19 +73,39 @@ class OpenMic(FileCorpus):
         return clips
 
 
-def _labels(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _labels_of_table(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """sample_key in order, likelihoods (n, 20) float and what was judged (n, 20) bool; the last of equal rows holds."""
+    rows = read_table(path, ("sample_key", "instrument", "relevance"))
+    keys = sorted({row["sample_key"] for row in rows})
+    place = {key: i for i, key in enumerate(keys)}
+    likely, known = np.full((len(keys), len(CLASSES)), 0.5), np.zeros((len(keys), len(CLASSES)), bool)
+    for row in rows:
+        try:
+            at, value = (place[row["sample_key"]], CLASSES.index(row["instrument"])), float(row["relevance"])
+        except ValueError:
+            at, value = (0, 0), -1.0
+        if not 0 <= value <= 1:
+            raise CorruptFile(
+                f"{path}: {row['sample_key']} has {row['instrument']!r} {row['relevance']!r}", "copy it again"
+            )
+        likely[at], known[at] = value, True
+    return keys, likely, known
+
+
+def _labels_of_arrays(path: Path, instead: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """sample_key, Y_true (n, 20) float and Y_mask (n, 20) bool. CorruptFile (7) where they do not fit each other."""
+    if not path.is_file():
+        raise CorruptFile(f"{path.parent} holds neither {instead} nor {path.name}", "copy one of them there")
     try:
         with np.load(path, allow_pickle=False) as stored:
             keys, likely, known = (stored[name] for name in ("sample_key", "Y_true", "Y_mask"))
     except KeyError as error:
         raise CorruptFile(f"{path} misses an array: {error.args[0]}", "copy it again") from error
     except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
-        text = str(error)
-        objects = "object array" in text.lower() or "pickle" in text.lower()
-        reason = "its sample_key is a pickled object array" if objects else text
-        hint = "store sample_key again as an array of text (dtype 'U')" if objects else "copy it again"
-        raise CorruptFile(f"{path} cannot be read ({reason})", hint) from error
+        if "object array" in str(error).lower():
+            fact = f"{path} keeps sample_key as a pickle, which is not loaded"
+            raise CorruptFile(fact, f"copy {instead} beside it, where the same labels are") from error
+        raise CorruptFile(f"{path} cannot be read ({error})", "copy it again") from error
     rows = len(keys)
     if keys.dtype.kind not in "US" or not likely.shape == known.shape == (rows, len(CLASSES)) or rows > MAX_CLIPS:
         raise CorruptFile(f"{path}: sample_key {keys.shape}, Y_true {likely.shape} and Y_mask {known.shape} do not fit")
