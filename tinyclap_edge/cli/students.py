@@ -95,7 +95,7 @@ def _show_import(card: dict[str, Any]) -> None:
             f"reduced to r = {loss['r']} ({loss['reduction']}): cosine with the exact LayerNorm "
             f"{loss['layer_norm_cosine']:.5f} (least {loss['layer_norm_cosine_least']:.5f}), with the whole space "
             f"{loss['space_cosine']:.5f}; pairs of sounds change by {loss['pair_cosine_change']:.4f} "
-            f"({loss['sounds']} procedural sounds and parts of them)"
+            f"({loss['samples']} embeddings of procedural sounds that the reduction has not seen)"
         )
 
 

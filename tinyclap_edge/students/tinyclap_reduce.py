@@ -33,7 +33,8 @@ def reduce_imported(student: StudentFile, r: int, reduction: str | None = None) 
     if student.samples is None:
         raise UsageError(f"{student.name} carries no calibration sounds", "import it again")
     whole, deviations = embed_pooled(student.tensors, student.samples)
-    deviation = float(np.sqrt(np.mean(deviations**2)))
+    used = int(student.card.get("imported", {}).get("fold", {}).get("samples_used", len(whole)))
+    deviation = float(np.sqrt(np.mean(deviations[:used] ** 2)))
     samples = student.samples.astype(np.float64)
     if reduction == "prune":
         reduced = replace(config, head="pruned")
@@ -44,9 +45,10 @@ def reduce_imported(student: StudentFile, r: int, reduction: str | None = None) 
         tensors, matrix, turn = rotate_head(student.tensors, config, student.rotation[:r], deviation)
         samples = samples @ turn.T
     found = embed_reduced(tensors, reduced, samples)
-    loss = reduction_loss(whole, found, matrix) | {
+    held = slice(used, None) if used < len(whole) else slice(None)  # what neither directions nor statistics have seen
+    loss = reduction_loss(whole[held], found[held], matrix) | {
         "reduction": reduction, "r": r, "deviation": deviation, "deviation_spread": float(deviations.std() / deviation),
-        "sounds": len(samples),
+        "samples": len(whole[held]),
     }  # fmt: skip
     return replace(
         student,
