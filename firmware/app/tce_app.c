@@ -2,6 +2,8 @@
 
 _Static_assert(TCE_APP_ROWS *TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES,
                "the encoder's input is not whole log-mel rows");
+enum { LINK_READ_BYTES = 64 };
+
 _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap would drop samples");
 
 static int stop(tce_app *app, const char *what, int code) {
@@ -24,7 +26,7 @@ static void write_banner(tce_app *app) {
     tce_text_string(text, " frontend=");
     tce_text_string(text, app->config->frontend_id);
     tce_text_string(text, " labels=");
-    tce_text_decimal(text, app->labels.count);
+    tce_text_decimal(text, app->slots.labels.count);
     tce_text_line(text);
 }
 
@@ -40,20 +42,77 @@ static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES]) {
     }
 }
 
-/* TCE_LABELS_OK when the image's label pack is whole and made for its encoder and front end. */
+static tce_marks marks(void *context) {
+    const tce_app *app = context;
+    return (tce_marks){
+        .arena_bytes = TCE_APP_ARENA_BYTES,
+        .static_bytes = sizeof *app,
+        .stack_bytes = tce_port_stack_bytes(),
+        .windows = (uint32_t)app->windows,
+        .damaged = app->link.damaged,
+    };
+}
+
+static const int16_t *newest_scores(void *context) {
+    const tce_app *app = context;
+    return app->windows != 0 && app->scored_changes == app->slots.changes ? app->scores : NULL;
+}
+
+static tce_link_outcome run_command(void *context, uint8_t command, const uint8_t *payload, uint32_t count,
+                                    uint8_t *answer) {
+    const tce_app *app = context;
+    return tce_commands_run(&app->commands, command, payload, count, answer);
+}
+
+static void write_link(void *context, const uint8_t *bytes, uint32_t count) {
+    const tce_app *app = context;
+    tce_port_link_write(&app->port_link, &app->port, bytes, count);
+}
+
 static int open_labels(tce_app *app) {
     const tce_app_config *config = app->config;
-    const int opened = tce_labels_open(config->label_pack, config->label_pack_bytes, &app->labels);
-    if (opened != TCE_LABELS_OK) {
-        return opened;
+    read_id(config->encoder_id, app->encoder_id);
+    read_id(config->frontend_id, app->frontend_id);
+    app->slots_config = (tce_label_slots_config){
+        .flash = &app->flash,
+        .image_pack = config->label_pack,
+        .image_pack_bytes = config->label_pack_bytes,
+        .encoder_id = app->encoder_id,
+        .frontend_id = app->frontend_id,
+        .dim = TCE_ENCODER_OUTPUT_BYTES,
+    };
+    return tce_label_slots_open(&app->slots, &app->slots_config);
+}
+
+static void open_link(tce_app *app) {
+    app->commands_config = (tce_commands_config){
+        .version = app->config->version,
+        .board = app->config->board,
+        .encoder_id = app->encoder_id,
+        .frontend_id = app->frontend_id,
+        .context = app,
+        .marks = marks,
+        .scores = newest_scores,
+    };
+    app->commands = (tce_commands){&app->commands_config, &app->slots};
+    app->link_config = (tce_link_config){.context = app, .command = run_command, .write = write_link};
+    tce_link_open(&app->link, &app->link_config);
+}
+
+/* Answers what has come over the link, and tells on the console when that changed the labels. */
+static void serve(tce_app *app) {
+    uint8_t bytes[LINK_READ_BYTES];
+    int32_t count = 0;
+    do {
+        count = tce_port_link_read(&app->port_link, bytes, LINK_READ_BYTES);
+        tce_link_push(&app->link, bytes, (uint32_t)count);
+    } while (count == LINK_READ_BYTES);
+    if (app->told_changes != app->slots.changes) {
+        app->told_changes = app->slots.changes;
+        tce_text_string(&app->text, "LABELS ");
+        tce_text_decimal(&app->text, app->slots.labels.count);
+        tce_text_line(&app->text);
     }
-    uint8_t encoder[TCE_LABELS_ID_BYTES], frontend[TCE_LABELS_ID_BYTES];
-    read_id(config->encoder_id, encoder);
-    read_id(config->frontend_id, frontend);
-    if (app->labels.dim != TCE_ENCODER_OUTPUT_BYTES) {
-        return TCE_ERR_LABELS_FOREIGN;
-    }
-    return tce_labels_match(&app->labels, encoder, frontend);
 }
 
 int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
@@ -63,29 +122,37 @@ int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
     app->next_row = 0;
     app->rows_until_window = TCE_APP_ROWS;
     app->windows = 0;
+    app->sound_ended = 0;
+    app->scored_changes = 0;
+    app->told_changes = 0;
     const int opened = tce_port_open(&app->port);
     tce_text_init(&app->text, &app->port);
     if (opened != TCE_PORT_OK) {
         return opened == TCE_PORT_ERR_CONSOLE ? opened : stop(app, "audio", opened);
     }
+    tce_port_link_open(&app->port_link, &app->flash);
     const int labels = open_labels(app);
     if (labels != TCE_LABELS_OK) {
         (void)stop(app, "labels", labels);
         return TCE_APP_ERR_LABELS;
     }
+    open_link(app);
     write_banner(app);
     return TCE_APP_OK;
 }
 
-/* The ring, oldest row first, through the network. Where rows can be pushed its input needs no room of its own. */
-static void encode(const tce_app *app) {
+/* The ring, oldest row first, through the network. Where rows can be pushed its input needs no room of its own, and the
+ * link is served between them. */
+static void encode(tce_app *app) {
 #ifdef TCE_ENCODER_PUSH_ARENA_BYTES
     tce_encoder_start(app->arena);
     for (int32_t i = app->next_row; i < TCE_APP_ROWS; ++i) {
         tce_encoder_push(app->arena, app->rows[i]);
+        serve(app);
     }
     for (int32_t i = 0; i < app->next_row; ++i) {
         tce_encoder_push(app->arena, app->rows[i]);
+        serve(app);
     }
 #else
     int8_t *input = tce_encoder_input(app->arena); /* [rows][mels] */
@@ -100,18 +167,19 @@ static void encode(const tce_app *app) {
 static int run_window(tce_app *app) {
     encode(app);
     const int8_t *embedding = tce_encoder_output(app->arena);
-    const int scored = tce_labels_score(&app->labels, embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
+    const int scored = tce_labels_score(&app->slots.labels, embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
     if (scored != TCE_LABELS_OK) {
         (void)stop(app, "score", scored);
         return TCE_APP_ERR_SCORE;
     }
+    app->scored_changes = app->slots.changes;
     tce_text *text = &app->text;
     tce_text_string(text, "W ");
     tce_text_decimal(text, app->windows);
     tce_text_string(text, " E ");
     tce_text_hex(text, embedding, TCE_ENCODER_OUTPUT_BYTES);
     tce_text_string(text, " S ");
-    for (int32_t i = 0; i < app->labels.count; ++i) {
+    for (int32_t i = 0; i < app->slots.labels.count; ++i) {
         if (i != 0) {
             tce_text_string(text, ",");
         }
@@ -123,13 +191,25 @@ static int run_window(tce_app *app) {
 }
 
 int tce_app_step(tce_app *app) {
+    int events = tce_port_link_wait(&app->port_link, &app->port, !app->sound_ended);
+    while ((events & TCE_PORT_SOUND) == 0) {
+        if (events == 0) {
+            return 0;
+        }
+        serve(app);
+        events = tce_port_link_wait(&app->port_link, &app->port, !app->sound_ended);
+    }
+    if ((events & TCE_PORT_BYTES) != 0) {
+        serve(app);
+    }
     if (app->pcm_filled == TCE_LOGMEL_WINDOW) { /* keep what the next frame shares with this one */
         app->pcm_filled = TCE_LOGMEL_WINDOW - TCE_LOGMEL_HOP;
         __builtin_memmove(app->pcm, app->pcm + TCE_LOGMEL_HOP, (uint32_t)app->pcm_filled * (uint32_t)sizeof(int16_t));
     }
     const int32_t wanted = TCE_LOGMEL_WINDOW - app->pcm_filled;
     if (tce_port_read_pcm(&app->port, app->pcm + app->pcm_filled, wanted) < wanted) {
-        return 0;
+        app->sound_ended = 1;
+        return 1;
     }
     app->pcm_filled = TCE_LOGMEL_WINDOW;
 

@@ -5,11 +5,15 @@
  *                                                                  v
  *                                                       encoder -> embedding [r] -> scores [labels]
  *
+ * Beside it the link: requests of a host are answered while no sound is due and between two rows of the encoder, and a
+ * label pack that it pushes is in use from the next window on (docs/protocol.md).
+ *
  * All state is in the caller's tce_app and the caller's arena; nothing is allocated.
  *
  * Text it writes (fields are separated by one space):
  *   TCE <version> board=<name> encoder=<id> frontend=<id> labels=<n>
  *   W <index> E <embedding, two hex digits an entry> S <score,score,...>     scores: cosine in Q15, decimal
+ *   LABELS <n>                                              the labels were changed: the scores behind it are theirs
  *   END windows=<n> stack=<bytes>
  *   ERROR <what> <code>                                                      instead of the rest */
 #ifndef TCE_APP_H
@@ -17,10 +21,13 @@
 
 #include <stdint.h>
 
+#include "tce_commands.h"
 #include "tce_encoder.h"
-#include "tce_labels.h"
+#include "tce_label_slots.h"
+#include "tce_link.h"
 #include "tce_logmel.h"
 #include "tce_port.h"
+#include "tce_port_link.h"
 #include "tce_text.h"
 
 enum {
@@ -58,7 +65,19 @@ typedef struct {
     tce_port port;
     tce_text text;
     tce_logmel logmel;
-    tce_labels labels;
+
+    uint8_t encoder_id[TCE_LABELS_ID_BYTES], frontend_id[TCE_LABELS_ID_BYTES];
+    tce_flash flash;
+    tce_label_slots_config slots_config;
+    tce_label_slots slots; /* the labels in use */
+    tce_port_link port_link;
+    tce_commands_config commands_config;
+    tce_commands commands;
+    tce_link_config link_config;
+    tce_link link;
+    uint32_t scored_changes; /* slots.changes when scores were computed */
+    uint32_t told_changes;   /* slots.changes when LABELS was written */
+
     int16_t pcm[TCE_LOGMEL_WINDOW];             /* the newest window of samples, oldest first */
     int32_t pcm_filled;                         /* samples in it */
     int16_t row_q8[TCE_LOGMEL_MELS];            /* 1/256 dB */
@@ -66,6 +85,7 @@ typedef struct {
     int32_t next_row;
     int32_t rows_until_window; /* rows that must still come before the encoder runs */
     int32_t windows;
+    int32_t sound_ended;                /* 1 when no more samples come */
     int16_t scores[TCE_APP_LABELS_MAX]; /* Q15 */
 } tce_app;
 
@@ -73,8 +93,8 @@ typedef struct {
  * written. */
 int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena);
 
-/* Reads one frame and does what it makes possible: 1 to go on, 0 when the sound has ended, TCE_APP_ERR_* on an error.
- */
+/* Answers what came over the link, reads one frame and does what it makes possible: 1 to go on, 0 when the sound has
+ * ended and the link, if there is one, is closed, TCE_APP_ERR_* on an error. */
 int tce_app_step(tce_app *app);
 
 /* Writes the END line. */

@@ -69,7 +69,8 @@ static void answer(tce_link *link) {
     tce_link_outcome outcome = admit(link);
     if (outcome.error != TCE_LINK_DONE) { /* apart, so that the last answer can still be repeated */
         tce_frame refusal;
-        send(link, &refusal, refuse(request, outcome, &refusal));
+        const uint32_t bytes = refuse(request, outcome, &refusal);
+        send(link, &refusal, bytes);
         return;
     }
     outcome = link->config->command(link->config->context, request->type, request->payload, request->payload_bytes,

@@ -161,8 +161,8 @@ def write_parts(root: Path, arena_bytes: int = ARENA, ballast_bytes: int = 0) ->
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="ascii")
-    for path in sorted((firmware_dir() / "labels").glob("tce_label_slots.*")):
-        shutil.copyfile(path, root / "labels" / path.name)
+    for name in ("tce_flash.h", "tce_label_slots.h", "tce_label_slots.c"):
+        shutil.copyfile(firmware_dir() / "labels" / name, root / "labels" / name)
     return {name: root / name for name in ("encoder", "frontend", "labels")}
 
 

@@ -47,6 +47,22 @@ def test_constants_larger_than_the_flash_are_refused_before_anything_is_compiled
 
 def test_the_linker_script_holds_the_boards_addresses_and_the_wanted_stack() -> None:
     text = linker_script(plan_memory(find_board("stm32h7"), 1 * KB, stack_bytes=4 * KB))
-    assert "flash (rx) : ORIGIN = 0x08000000, LENGTH = 2097152" in text
+    assert "flash (rx) : ORIGIN = 0x08000000, LENGTH = 1835008" in text
     assert "axi (rwx) : ORIGIN = 0x24000000, LENGTH = 524288" in text
     assert ". = . + 4096;" in text and "itcm" not in text
+
+
+def test_label_slots_stand_in_whole_sectors_behind_the_code() -> None:
+    plan = plan_memory(find_board("stm32h7"), 1 * KB)
+    assert plan.labels is not None
+    assert (plan.labels.address, plan.labels.slot_bytes) == (plan.code.end, 128 * KB)
+    assert plan.code.size_bytes + plan.labels.size_bytes == 2048 * KB
+    text = linker_script(plan)
+    assert "tce_ld_labels_start = 0x081C0000;" in text and "tce_ld_labels_end = 0x08200000;" in text
+    assert "tce_ld_labels_sector = 131072;" in text and "tce_ld_labels_unit = 32;" in text
+
+
+def test_an_encoder_that_needs_the_flash_itself_leaves_no_label_slots() -> None:
+    plan = plan_memory(find_board("stm32f4"), 1 * KB, code_bytes=800 * KB)
+    assert plan.labels is None and plan.code.size_bytes == 1024 * KB
+    assert "tce_ld_labels_start = 0x00000000;" in linker_script(plan)

@@ -1,4 +1,4 @@
-"""`labels`: words to a label pack, and what a pack holds."""
+"""`labels`: words to a label pack, what a pack holds, and packs to and from a running board."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyclap_edge.cli.output import result, table, verb, warn
+from tinyclap_edge.cli.output import progress, result, table, verb, warn
 from tinyclap_edge.errors import CorruptFile, UsageError
 
 if TYPE_CHECKING:
+    from tinyclap_edge.device.link import Device
     from tinyclap_edge.students.file import StudentFile
 
 
 @click.group("labels")
 def command() -> None:
-    """Encode label packs, or show one."""
+    """Encode label packs, show one, push one to a running board or pull it."""
 
 
 @verb("labels encode")
@@ -69,29 +70,125 @@ def _encode(
 
 
 @verb("labels show")
+@click.argument("file", required=False, type=click.Path(dir_okay=False))
+@click.option("--port", help="The serial port of a board, instead of a file.")
+@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True, help="Speed of the port.")
+def _show(file: str | None, port: str | None, baud: int) -> dict[str, Any]:
+    """Show a label pack, or the one that a board uses: identities, names, thresholds."""
+    if (file is None) == (port is None):
+        raise UsageError("which labels?", "give a label pack, or --port of a board")
+    if port is not None:
+        return _show_board(port, baud)
+    assert file is not None
+    shown = _describe(_read(file))
+    rows = [
+        [str(i), x["name"], f"{x['threshold']:.3f}", "none of these" if x["background"] else ""]
+        for i, x in enumerate(shown["labels"])
+    ]
+    table("", ["", "label", "threshold", ""], rows, right=(0, 2))
+    result(f"encoder {_bound(shown)}  ·  front end {shown['frontend_id']}  ·  r = {shown['dim']}")
+    return {"path": file, **shown}
+
+
+@verb("labels push")
 @click.argument("file", type=click.Path(dir_okay=False))
-def _show(file: str) -> dict[str, Any]:
-    """Show a label pack: identities, names, thresholds."""
-    from tinyclap_edge.labels.pack import MAX_BYTES, UNBOUND
+@click.option("--port", required=True, help="The serial port of the board, for example /dev/ttyACM0.")
+@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True, help="Speed of the port.")
+def _push(file: str, port: str, baud: int) -> dict[str, Any]:
+    """Give a running board another label pack; it uses it at once and keeps it."""
+    import time
+
+    from tinyclap_edge.device.link_labels import push
+    from tinyclap_edge.device.link_port import open_link
+
+    data = _read(file)
+    described = _describe(data)  # before the port is opened: what is no pack never reaches a board
+    with open_link(port, baud) as link, progress(f"pushing {file}", len(data)) as advance:
+        started = time.perf_counter()
+        device = push(link, data, advance)
+        seconds = time.perf_counter() - started
+    kept = "the pack it had already" if link.sent_bytes < len(data) else f"{len(data):,} bytes in {seconds:.2f} s"
+    result(f"{device.board} on {port}: {device.labels} labels, {kept}")
+    sent = {"sent_bytes": link.sent_bytes, "received_bytes": link.received_bytes, "repeated_requests": link.repeated}
+    return {
+        "path": file,
+        "port": port,
+        "sha256": described["sha256"],
+        "seconds": round(seconds, 3),
+        **sent,
+        **_device(device),
+    }
+
+
+@verb("labels pull")
+@click.option("--port", required=True, help="The serial port of the board, for example /dev/ttyACM0.")
+@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True, help="Speed of the port.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="Where to write, for example labels.tlp.")
+def _pull(port: str, baud: int, out: str) -> dict[str, Any]:
+    """Read the label pack that a running board uses into a file."""
+    from tinyclap_edge.device.link_labels import pull
+    from tinyclap_edge.device.link_port import open_link
+
+    with open_link(port, baud) as link, progress(f"pulling from {port}"):
+        data = pull(link)
+    _write(Path(out), data)
+    described = _describe(data)
+    result(f"{out}: {len(described['labels'])} labels, r = {described['dim']}, {len(data):,} bytes")
+    return {"path": out, "port": port, "bytes": len(data), **described}
+
+
+command.add_command(_encode, "encode")
+command.add_command(_show, "show")
+command.add_command(_push, "push")
+command.add_command(_pull, "pull")
+
+
+def _show_board(port: str, baud: int) -> dict[str, Any]:
+    from tinyclap_edge.device.link_labels import show
+    from tinyclap_edge.device.link_port import open_link
+
+    with open_link(port, baud) as link:
+        device, labels = show(link)
+    rows = [
+        [
+            str(i),
+            x.name,
+            f"{x.threshold:.3f}",
+            "" if x.score is None else f"{x.score:.3f}",
+            "none of these" if x.background else "",
+        ]
+        for i, x in enumerate(labels)
+    ]
+    table("", ["", "label", "threshold", "newest score", ""], rows, right=(0, 2, 3))
+    origin = "of the firmware itself" if device.slot is None else f"pushed, generation {device.generation}"
+    result(f"{device.board} on {port}: {origin}  ·  encoder {device.encoder_id}  ·  r = {device.dim}")
+    shown = [{"name": x.name, "threshold": x.threshold, "score": x.score, "background": x.background} for x in labels]
+    return {"port": port, **_device(device), "labels": shown}
+
+
+def _device(device: Device) -> dict[str, Any]:
+    """What a device says of itself, for --json."""
+    from dataclasses import asdict
+
+    return {"device": asdict(device)}
+
+
+def _read(file: str) -> bytes:
+    """A pack file, refused by its size before it is read."""
+    from tinyclap_edge.labels.pack import MAX_BYTES
 
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"there is no label pack {file}", "`tinyclap-edge labels encode` writes one")
     if path.stat().st_size > MAX_BYTES:
         raise CorruptFile(f"{file} has {path.stat().st_size:,} bytes; a label pack has at most {MAX_BYTES:,}")
-    shown = _describe(path.read_bytes())
-    rows = [
-        [str(i), x["name"], f"{x['threshold']:.3f}", "none of these" if x["background"] else ""]
-        for i, x in enumerate(shown["labels"])
-    ]
-    table("", ["", "label", "threshold", ""], rows, right=(0, 2))
-    bound = "none in particular" if shown["encoder_id"] == UNBOUND else shown["encoder_id"]
-    result(f"encoder {bound}  ·  front end {shown['frontend_id']}  ·  r = {shown['dim']}")
-    return {"path": file, **shown}
+    return path.read_bytes()
 
 
-command.add_command(_encode, "encode")
-command.add_command(_show, "show")
+def _bound(described: dict[str, Any]) -> str:
+    from tinyclap_edge.labels.pack import UNBOUND
+
+    return "none in particular" if described["encoder_id"] == UNBOUND else str(described["encoder_id"])
 
 
 def _describe(data: bytes) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class HostTarget:
         sources = [path for folder in folders for path in sorted(folder.glob("*.c"))]
         ports = firmware_dir() / "ports"
         includes = [f"-I{folder}" for folder in (*folders, ports)]
-        files = [str(path) for path in (*sources, ports / "host" / "tce_port_host.c")]
+        files = [str(path) for path in (*sources, *sorted((ports / "host").glob("*.c")))]
         done = subprocess.run(
             [*compiler, *self.flags, *includes, *files, "-o", str(out)], capture_output=True, text=True, check=False
         )

@@ -166,11 +166,14 @@ class Link:
                 if not got:
                     return None
                 self.received_bytes += len(got)
-                for event in self._decoder.feed(got):
+                answer = None
+                for event in self._decoder.feed(got):  # to its end: text may stand behind the answer
                     if isinstance(event, Text):
                         self.on_text(event.data)
                     elif isinstance(event, Frame) and _answers(event, request, begin):
-                        return event
+                        answer = event
+                if answer is not None:
+                    return answer
         except OSError as error:
             raise DeviceError(
                 f"the link was lost ({error.strerror or error})", "is the board still connected and powered?"

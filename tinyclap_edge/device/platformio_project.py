@@ -205,7 +205,12 @@ def _write_all(
     _library(root, "app", firmware / "app", skip=("main.c",))
     ports = firmware / "ports"
     registry = built_by_registry(board)
-    _library(root, "port", *(() if registry else (ports / "semihost", ports / "freestanding")), ports)
+    _library(
+        root,
+        "port",
+        *(() if registry else (ports / "semihost", ports / "semihost_link", ports / "freestanding")),
+        ports,
+    )
     _library(root, "frontend", parts.frontend_dir)
     _library(root, "labels", parts.labels_dir or firmware / "labels")
     _library(root, "protocol", firmware / "protocol")
@@ -224,6 +229,7 @@ def _write_all(
         "const_bytes": parts.const_bytes,
         "label_pack_bytes": len(parts.label_pack),
         "placement": {"code": plan.code.name, "data": plan.data.name, "arena": plan.arena.name},
+        "label_flash": asdict(plan.labels) if plan.labels and not registry else None,
     }
     _text(root / PROJECT_FILE, json.dumps(record, indent=2) + "\n")
 

@@ -11,6 +11,7 @@ from tinyclap_edge.errors import DeviceError
 
 _BANNER = re.compile(r"TCE (\S+) board=(\S+) encoder=(\S+) frontend=(\S+) labels=(\d+)")
 _WINDOW = re.compile(r"W (\d+) E ([0-9a-f]+) S (-?\d+(?:,-?\d+)*)")
+_LABELS = re.compile(r"LABELS (\d+)")
 _END = re.compile(r"END windows=(\d+) stack=(\d+)")
 
 
@@ -81,14 +82,18 @@ def parse_console(text: str, exit_code: int | None) -> tuple[Banner, list[Window
                 f"the firmware stopped: {line.removeprefix('ERROR ')}", "export the project again, then build it"
             )
     banner: Banner | None = None
+    labels = 0  # in use; a push over the link changes their number
     windows: list[WindowResult] = []
     for line in lines:
         if match := _BANNER.fullmatch(line):
             banner = Banner(match[1], match[2], match[3], match[4], int(match[5]))
+            labels = banner.labels
+        elif match := _LABELS.fullmatch(line):
+            labels = int(match[1])
         elif match := _WINDOW.fullmatch(line):
             if int(match[1]) != len(windows):
                 raise DeviceError(f"the firmware printed window {match[1]} where {len(windows)} was due")
-            windows.append(_window(match, banner))
+            windows.append(_window(match, labels if banner else None))
         elif match := _END.fullmatch(line):
             if banner is None or exit_code != 0 or int(match[1]) != len(windows):
                 break
@@ -97,14 +102,14 @@ def parse_console(text: str, exit_code: int | None) -> tuple[Banner, list[Window
     raise DeviceError(f"the firmware did not finish (exit code {exit_code}); its last words: {tail}", _hint(exit_code))
 
 
-def _window(match: re.Match[str], banner: Banner | None) -> WindowResult:
+def _window(match: re.Match[str], labels: int | None) -> WindowResult:
     try:
         embedding = np.frombuffer(bytes.fromhex(match[2]), dtype=np.int8)
         scores = np.array([int(word) for word in match[3].split(",")], dtype=np.int16)
     except (ValueError, OverflowError) as error:
         raise DeviceError(f"the firmware's line of window {match[1]} cannot be read: {error}") from error
-    if banner is not None and len(scores) != banner.labels:
-        raise DeviceError(f"window {match[1]} has {len(scores)} scores for {banner.labels} labels")
+    if labels is not None and len(scores) != labels:
+        raise DeviceError(f"window {match[1]} has {len(scores)} scores for {labels} labels")
     return WindowResult(embedding, scores)
 
 

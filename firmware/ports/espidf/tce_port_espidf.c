@@ -4,9 +4,11 @@
  *
  *   R <samples>     a line of text; the host answers with that many int16, little-endian, or with fewer at the end
  *
- * The other lines are the application's. Compiled and run against stand-ins of ESP-IDF in the tests, never on a chip.
+ * The other lines are the application's. The samples take the line that a link would need, so there is none: labels are
+ * those of the image. Compiled and run against stand-ins of ESP-IDF in the tests, never on a chip.
  */
 #include "tce_port.h"
+#include "tce_port_link.h"
 
 #include <stdio.h>
 
@@ -45,6 +47,31 @@ void tce_port_write(const tce_port *port, const char *text, uint32_t length) {
 int32_t tce_port_setting(const char *name, int32_t otherwise) {
     (void)name; /* nobody gives a board a command line */
     return otherwise;
+}
+
+void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
+    *link = (tce_port_link){-1, -1, -1};
+    *flash = (tce_flash){0};
+}
+
+int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound) {
+    (void)link;
+    (void)port;
+    return sound != 0 ? TCE_PORT_SOUND : 0;
+}
+
+int32_t tce_port_link_read(tce_port_link *link, uint8_t *bytes, int32_t capacity) {
+    (void)link;
+    (void)bytes;
+    (void)capacity;
+    return 0;
+}
+
+void tce_port_link_write(const tce_port_link *link, const tce_port *port, const uint8_t *bytes, uint32_t count) {
+    (void)link;
+    (void)port;
+    (void)bytes;
+    (void)count;
 }
 
 uint32_t tce_port_stack_bytes(void) {

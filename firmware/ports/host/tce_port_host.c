@@ -13,6 +13,9 @@ int tce_port_open(tce_port *port) {
     FILE *audio = fopen("pcm.bin", "rb");
     port->console = (intptr_t)stdout;
     port->audio = (intptr_t)audio;
+    if (audio != NULL) { /* no buffer, so that whoever waits for samples sees those that are there */
+        (void)setvbuf(audio, NULL, _IONBF, 0);
+    }
     return audio == NULL ? TCE_PORT_ERR_AUDIO : TCE_PORT_OK;
 }
 

@@ -7,12 +7,14 @@ opened for reading and the exit are served; anything else answers -1, as the spe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 SYS_OPEN, SYS_CLOSE, SYS_WRITEC, SYS_WRITE0, SYS_WRITE, SYS_READ = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 SYS_ISTTY, SYS_SEEK, SYS_FLEN, SYS_GET_CMDLINE, SYS_EXIT, SYS_EXIT_EXTENDED = 0x09, 0x0A, 0x0C, 0x15, 0x18, 0x20
 APPLICATION_EXIT = 0x20026
 _CONSOLE = 1
 _FIRST_FILE = 3
+_FIRST_DEVICE = 0x100
 _MAX_TRANSFER = 1 << 24  # bytes; a larger request is a broken program, not a wish
 FAILED = 0xFFFFFFFF
 
@@ -20,11 +22,34 @@ Read = Callable[[int, int], bytes]
 Write = Callable[[int, bytes], None]
 
 
-class SemihostingFiles:
-    """Answers the calls of one run. `files` maps names to contents; console output is collected in `console`."""
+class GuestDevice(Protocol):
+    """What stands behind a file name that is no file in memory: a serial line, a flash, sound that never ends."""
 
-    def __init__(self, files: dict[str, bytes], command_line: str = "", console_limit_bytes: int = 64 << 20) -> None:
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes."""
+
+    def write(self, data: bytes) -> bool:
+        """Whether all was taken."""
+
+    def seek(self, position: int) -> bool:
+        """Whether there is such a position."""
+
+
+class SemihostingFiles:
+    """Answers the calls of one run. `files` maps names to contents, `devices` to what is no file; console output is
+    collected in `console`, or handed on to `on_console`."""
+
+    def __init__(
+        self,
+        files: dict[str, bytes],
+        command_line: str = "",
+        console_limit_bytes: int = 64 << 20,
+        devices: dict[str, GuestDevice] | None = None,
+        on_console: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.files = files
+        self.devices, self.on_console = devices or {}, on_console
+        self._attached: dict[int, GuestDevice] = {}
         self.command_line = command_line.encode()
         self.console = bytearray()
         self.console_limit_bytes = console_limit_bytes
@@ -46,6 +71,11 @@ class SemihostingFiles:
             return 0 if handle == _CONSOLE or self._open.pop(handle, None) is not None else FAILED
         if operation == SYS_WRITE:
             handle, address, count = words(3)
+            if handle in self._attached and count <= _MAX_TRANSFER:
+                return 0 if self._attached[handle].write(read(address, count)) else count
+            if handle == _CONSOLE and self.on_console is not None and count <= _MAX_TRANSFER:
+                self.on_console(read(address, count))
+                return 0
             if handle != _CONSOLE or count > _MAX_TRANSFER or len(self.console) + count > self.console_limit_bytes:
                 return count
             self.console += read(address, count)
@@ -55,6 +85,10 @@ class SemihostingFiles:
             return 0
         if operation == SYS_READ:
             handle, address, count = words(3)
+            if handle in self._attached and count <= _MAX_TRANSFER:
+                got = self._attached[handle].read(count)
+                write(address, got)
+                return count - len(got)
             if handle not in self._open or count > _MAX_TRANSFER:
                 return count
             data, position = self._open[handle]
@@ -67,6 +101,8 @@ class SemihostingFiles:
             return int(handle == _CONSOLE)
         if operation == SYS_SEEK:
             handle, position = words(2)
+            if handle in self._attached:
+                return 0 if self._attached[handle].seek(position) else FAILED
             if handle not in self._open or position > len(self._open[handle][0]):
                 return FAILED
             self._open[handle] = (self._open[handle][0], position)
@@ -93,6 +129,10 @@ class SemihostingFiles:
     def _open_file(self, name: str, mode: int) -> int:
         if name == ":tt":
             return _CONSOLE
+        if name in self.devices:
+            handle = _FIRST_DEVICE + len(self._attached)
+            self._attached[handle] = self.devices[name]
+            return handle
         if name not in self.files or mode > 1:  # 0 "r", 1 "rb"
             return FAILED
         handle = _FIRST_FILE + len(self._open)

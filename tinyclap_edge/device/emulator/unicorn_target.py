@@ -67,6 +67,15 @@ class UnicornTarget:
         )
 
 
+def virtual_board(board: Board, image: ElfImage, files: SemihostingFiles) -> _Machine:
+    """A board with an image in its memory; `run(timeout_s)` starts it, `engine` is unicorn's, to look into the memory.
+
+    DoesNotFit when the image is for other memory, UsageError for a board that unicorn has no core of.
+    """
+    image.bytes_by_region(board.regions, board.name)
+    return _Machine(board, image, files)
+
+
 class _Deadline:
     """Stops an engine that runs too long. (unicorn's own timeout polls every two microseconds, a whole core's worth.)"""
 

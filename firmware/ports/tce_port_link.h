@@ -1,0 +1,33 @@
+/* What a port gives beside sound and text where it can: bytes to and from a host while the board listens, and flash
+ * that keeps labels. A port without either opens nothing, and the application listens all the same. */
+#ifndef TCE_PORT_LINK_H
+#define TCE_PORT_LINK_H
+
+#include <stdint.h>
+
+#include "tce_flash.h"
+#include "tce_port.h"
+
+enum { TCE_PORT_SOUND = 1, TCE_PORT_BYTES = 2 };
+
+/* The application owns it; the port keeps no other state. */
+typedef struct {
+    intptr_t bytes;  /* handle of the link, negative without one */
+    intptr_t events; /* handle of what waits for either */
+    intptr_t flash;
+} tce_port_link;
+
+/* Opens what is there. *flash gets slot_sectors = 0 where labels cannot be kept. */
+void tce_port_link_open(tce_port_link *link, tce_flash *flash);
+
+/* Waits until bytes have come over the link or, with `sound`, until samples can be read; TCE_PORT_BYTES, TCE_PORT_SOUND
+ * or both, or 0 when neither can come any more. Without a link it says at once that sound can be read. */
+int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound);
+
+/* Bytes that have come, at most `capacity`, without waiting; how many. Closes the link when the host has gone. */
+int32_t tce_port_link_read(tce_port_link *link, uint8_t *bytes, int32_t capacity);
+
+/* Sends bytes to the host, behind the text that was written before. */
+void tce_port_link_write(const tce_port_link *link, const tce_port *port, const uint8_t *bytes, uint32_t count);
+
+#endif

@@ -1,0 +1,245 @@
+"""Serial boards without hardware: an exported firmware, on this PC or in the emulator, behind a pty.
+
+    with EmulatorBoard(board, elf, sound, flash=Path("labels.flash")) as running:
+        ...                             # open running.port as any serial port
+
+The board listens to `sound` and answers the link (docs/protocol.md). Its flash is a file, so pushed labels are still there
+when it is started again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.board_sound import FedSound, Sound
+from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.emulator.semihosting import GuestDevice, SemihostingFiles
+from tinyclap_edge.device.emulator.unicorn_target import virtual_board
+from tinyclap_edge.device.run_result import command_line
+from tinyclap_edge.device.serial_line import SerialLine
+from tinyclap_edge.errors import DeviceError, TinyclapError
+
+SOUND, BYTES = 1, 2  # events, as in firmware/ports/tce_port_link.h
+FOREVER_S = 1e8
+_STOP_S = 30.0
+
+
+class _SoundFile:
+    """pcm.bin of a board that listens."""
+
+    def __init__(self, sound: Sound) -> None:
+        self._sound = sound
+
+    def read(self, count: int) -> bytes:
+        return self._sound.read(count)
+
+    def write(self, data: bytes) -> bool:
+        return False
+
+    def seek(self, position: int) -> bool:
+        return False
+
+
+class _LinkFile:
+    """:tce-link, the serial line."""
+
+    def __init__(self, line: SerialLine) -> None:
+        self._line = line
+
+    def read(self, count: int) -> bytes:
+        return self._line.receive(count)
+
+    def write(self, data: bytes) -> bool:
+        self._line.send(data)
+        return True
+
+    def seek(self, position: int) -> bool:
+        return False
+
+
+class _WaitFile:
+    """:tce-wait: a byte asks for events (1: sound too), a byte answers."""
+
+    def __init__(self, line: SerialLine, sound: Sound) -> None:
+        self._line, self._sound, self._with_sound = line, sound, True
+        self.stopped = False
+
+    def write(self, data: bytes) -> bool:
+        self._with_sound = data != b"\0"
+        return True
+
+    def read(self, count: int) -> bytes:
+        while not self.stopped:
+            due = self._sound.due_s() if self._with_sound else None
+            events = BYTES * self._line.wait(due) | SOUND * (due is not None and self._sound.due_s() == 0.0)
+            if events:
+                return bytes([events])
+        return b"\0"
+
+    def seek(self, position: int) -> bool:
+        return False
+
+
+class FlashFile:
+    """labels.flash: a file that the board also sees in its memory. `size` bytes, blank (FF) where it is new.
+
+    Programming clears bits; a write of no bytes erases the sector that begins there.
+    """
+
+    def __init__(self, path: Path, size: int, sector_bytes: int) -> None:
+        known = path.read_bytes()[:size] if path.is_file() else b""
+        self.content = bytearray(known.ljust(size, b"\xff"))
+        path.write_bytes(self.content)
+        self._path, self._sector_bytes, self._at = path, sector_bytes, 0
+        self.show: Callable[[int, bytes], None] = lambda at, data: None
+
+    def seek(self, position: int) -> bool:
+        self._at = position
+        return position <= len(self.content)
+
+    def read(self, count: int) -> bytes:
+        return bytes(self.content[self._at : self._at + count])
+
+    def write(self, data: bytes) -> bool:
+        at, erase = self._at, not data
+        if erase and at % self._sector_bytes:
+            return False
+        end = at + (self._sector_bytes if erase else len(data))
+        if end > len(self.content):
+            return False
+        was = self.content[at:end]
+        now = b"\xff" * len(was) if erase else bytes(a & b for a, b in zip(was, data, strict=True))
+        self.content[at:end] = now
+        with self._path.open("r+b") as file:
+            file.seek(at)
+            file.write(now)
+        self.show(at, now)
+        self._at = end
+        return True
+
+
+class EmulatorBoard:
+    """A virtual board in unicorn, behind a pty."""
+
+    def __init__(self, board: Board, elf: Path | str, sound: Sound, flash: Path, hop_frames: int | None = None) -> None:
+        self.line = SerialLine()
+        self.port = self.line.port
+        image = read_elf(elf)
+        start, end = (image.symbols.get(f"tce_ld_labels_{name}", 0) for name in ("start", "end"))
+        self._waiting = _WaitFile(self.line, sound)
+        devices: dict[str, GuestDevice] = {
+            "pcm.bin": _SoundFile(sound),
+            ":tce-link": _LinkFile(self.line),
+            ":tce-wait": self._waiting,
+        }
+        sector = image.symbols.get("tce_ld_labels_sector", 0)
+        memory = FlashFile(flash, end - start, sector) if end > start else None
+        if memory is not None:
+            devices["labels.flash"] = memory
+        files = SemihostingFiles(
+            {},
+            command_line(hop_frames),
+            devices=devices,
+            on_console=self.line.send,
+        )
+        self._machine = virtual_board(board, image, files)
+        if memory is not None:
+            memory.show = lambda at, data: self._machine.engine.mem_write(start + at, data)
+            memory.show(0, bytes(memory.content))
+        if isinstance(sound, FedSound):
+            sound.on_feed = self.line.wake
+        self.failure: TinyclapError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> EmulatorBoard:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            self._machine.run(FOREVER_S)
+        except TinyclapError as error:
+            self.failure = error
+
+    @property
+    def running(self) -> bool:
+        """Whether the firmware has neither ended nor failed."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the firmware: it hears that neither sound nor bytes can come any more."""
+        self._waiting.stopped = True
+        self.line.wake()
+        self._thread.join(_STOP_S)
+        if self._thread.is_alive():  # in an endless loop of its own
+            self._machine.engine.emu_stop()
+            raise DeviceError("the emulated board does not stop", "end this program")
+        self.line.close()
+
+
+class HostBoard:
+    """The host target's program behind a pty. `folder` holds its sound (pcm.bin) and its flash (labels.flash).
+
+    pcm: (n,) int16, heard at once; the board then goes on answering. None: the caller writes to the FIFO pcm.bin.
+    """
+
+    def __init__(
+        self, program: Path | str, folder: Path, pcm: np.ndarray | None, hop_frames: int | None = None
+    ) -> None:
+        sound = folder / "pcm.bin"
+        if pcm is None:
+            sound.unlink(missing_ok=True)
+            os.mkfifo(sound)
+        else:
+            sound.write_bytes(np.ascontiguousarray(pcm, "<i2").tobytes())
+        self.line = SerialLine()
+        self.port = self.line.port
+        command = [os.fspath(Path(program).resolve()), *command_line(hop_frames).split()[1:], "link=1"]
+        self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._to_line, self._from_line)]
+        self._stopped = False
+
+    def __enter__(self) -> HostBoard:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _to_line(self) -> None:
+        assert self._process.stdout is not None
+        while data := os.read(self._process.stdout.fileno(), 4096):
+            self.line.send(data)
+
+    def _from_line(self) -> None:
+        assert self._process.stdin is not None
+        while not self._stopped:
+            if self.line.wait(None) and (data := self.line.receive(4096)):
+                os.write(self._process.stdin.fileno(), data)
+
+    def stop(self) -> None:
+        """Close the link: the program ends when its sound has ended too, or is ended."""
+        self._stopped = True
+        self.line.wake()
+        self._threads[1].join(_STOP_S)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._threads[0].join(_STOP_S)
+        self._process.stdout.close()
+        self.line.close()
