@@ -90,7 +90,8 @@ class QatGraph(nn.Module):
         self.weights[key] = FakeWeight(value, torch.from_numpy(scale.scale.copy()))
         bias = self.graph.constant(op.bias).reshape(-1) if op.bias else np.zeros(0, np.float32)
         step = float(int8.tensors[op.outputs[0]].quant.s)  # type: ignore[union-attr]
-        self.biases[key] = nn.Parameter(torch.from_numpy(np.array(bias)) / step)  # in codes of the output
+        # in codes of the output; one that is zero throughout stands for none, and a student file has no place for it
+        self.biases[key] = nn.Parameter(torch.from_numpy(np.array(bias)) / step, requires_grad=bool(bias.any()))
         self.register_buffer(f"step_{key}", torch.tensor(step))
 
     def forward(self, x: Tensor, rounded: bool = True) -> tuple[Tensor, list[Tensor]]:
@@ -127,7 +128,7 @@ class QatGraph(nn.Module):
                 wanted = _weighted(op, exact[op.inputs[0]], weight(rounded=False), self._bias(key))
                 found = _weighted(op, rough[op.inputs[0]], weight(), self._bias(key))
                 shift = (wanted - found).flatten(0, -2).mean(0)
-                if op.bias:
+                if self.biases[key].requires_grad:
                     self.biases[key] += shift / (getattr(self, f"step_{key}") * weight.gain)
                     found = found + shift
                 exact[name], rough[name] = activate(wanted), activate(found)

@@ -120,6 +120,10 @@ def unfold(student: StudentFile, graph: Graph, r: int, reduction: str) -> dict[s
         conv("stem/pointwise", f"{stem.pointwise}.weight", stem.norm, dense)
     else:
         tensors[f"{stem.conv}.weight"] = graph.constant("stem/weight").transpose(dense)
+        mean, var = (tensors[f"{stem.norm}.{n}"].astype(np.float64) for n in ("running_mean", "running_var"))
+        gain = graph.constant("stem/norm/weight").astype(np.float64).reshape(-1)  # a norm that stands alone
+        tensors[f"{stem.norm}.weight"] = (gain * np.sqrt(var + BN_EPS)).astype(np.float32)
+        tensors[f"{stem.norm}.bias"] = (graph.constant("stem/norm/bias") + mean * gain).astype(np.float32)
     for index, names in enumerate(block_names(student.config)):
         block = f"block{index}"
         if names.expand:
