@@ -66,3 +66,8 @@ def test_a_projection_of_another_size_than_the_text_side_is_refused():
 
     with pytest.raises(UsageError, match="takes 6 entries, that of its teacher 'msclap-2022' gives 5"):
         encode_labels(["rain"], student_of("msclap-2022"), encode=encode)
+
+
+def test_a_student_that_was_imported_without_a_text_side_says_so():
+    with pytest.raises(UsageError, match="'s' has no text side"):
+        encode_labels(["rain"], student_of("ssondo", 0))

@@ -56,7 +56,8 @@ def test_msclap_2022_gives_the_fingerprints_of_the_original(tmp_path):
     try:
         teacher = open_teacher("msclap-2022", weights)
         assert (teacher.card.audio_parameters, teacher.card.text_parameters) == (82_821_568, known["totals"]["text"])
-        agrees(teacher.embed_logmel(rule_input(1, 64, 64)), known["logmel_64_frames"]["projected"])
+        # float32 rounds these weights to 3e-5; in float64 the same tower agrees to 3e-13
+        agrees(teacher.embed_logmel(rule_input(1, 64, 64)), known["logmel_64_frames"]["projected"], 5e-5)
         clip = rule_waveform(44100, 220500)
         embedding = teacher.embed_audio([clip])
         agrees(embedding, known["waveform_5s"]["projected"], 1e-4, unit=True)

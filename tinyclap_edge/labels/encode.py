@@ -53,6 +53,11 @@ def encode_labels(
     the teacher's own text side. ToolMissing (3) names the label and the line that brings the text side; UsageError (2)
     where the teacher has none or the sizes do not agree.
     """
+    if not student.text_projection.shape[1]:
+        raise UsageError(
+            f"the student {student.name!r} has no text side, labels in words mean nothing to it",
+            f"its teacher {student.teacher!r} knows only audio; labels need a student of a CLAP teacher",
+        )
     source = _from_bank if student.teacher == REFERENCE else _from_teacher
     text = source(names, student, bank, encode)  # (n, text dim)
     return unit_rows(unit_rows(text @ student.text_projection.T) - student.text_mean)
