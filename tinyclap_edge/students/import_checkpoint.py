@@ -95,10 +95,10 @@ def import_checkpoint(
     from tinyclap_edge.students.tinyclap_fold import fold_student
     from tinyclap_edge.students.tinyclap_reduce import reduce_imported
 
-    if r is not None and not 1 <= r <= dim:
+    if r is not None and not 1 <= r <= dim:  # said before the work, not after it
         raise UsageError(f"r={r} is outside 1..{dim}", "the reduced size cannot exceed the student's embedding")
     folded = fold_student(student, advance)
-    return folded if r in (None, dim) else reduce_imported(folded, int(r), reduction)
+    return folded if r is None else reduce_imported(folded, r, reduction)
 
 
 def _read(file: Path) -> tuple[Tensors, str]:

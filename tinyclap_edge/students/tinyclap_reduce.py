@@ -28,8 +28,10 @@ def reduce_imported(student: StudentFile, r: int, reduction: str | None = None) 
         raise UsageError(f"{student.name} has a {config.head} head", "reduce the imported student with its whole space")
     if reduction not in REDUCTIONS:
         raise UsageError(f"unknown reduction {reduction!r}", "choose 'rotate' or 'prune'")
-    if not 1 <= r < student.dim:
-        raise UsageError(f"r={r} is outside 1..{student.dim - 1}", "the student as imported has the whole space")
+    if not 1 <= r <= student.dim:
+        raise UsageError(f"r={r} is outside 1..{student.dim}", "the reduced size cannot exceed the student's embedding")
+    if r == student.dim:
+        return student  # with its exact LayerNorm
     if student.samples is None:
         raise UsageError(f"{student.name} carries no calibration sounds", "import it again")
     whole, deviations = embed_pooled(student.tensors, student.samples)
