@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-fast lint format bench fuzz wheel clean
+.PHONY: help demo install test test-fast lint format bench calibrate fuzz wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ format: $(STAMP)-dev ## rewrite the sources in the project's format
 
 bench: $(STAMP)-dev ## measure, and write benchmarks/results/*.json and the tables made from them
 	$(BIN)/python -m benchmarks
+
+calibrate: $(STAMP)-dev ## run small encoders in the emulators and rewrite the cost model's calibration
+	OMP_NUM_THREADS=1 $(BIN)/python -m tinyclap_edge.fit.calibrate
 
 fuzz: $(STAMP)-dev ## longer random runs of the property tests
 	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/export tests/codegen tests/labels

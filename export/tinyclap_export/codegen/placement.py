@@ -114,8 +114,13 @@ class Packer:
                     self.near[i][j] = gaps
                     self.near[j][i] = tuple((-high, -low) for low, high in reversed(gaps))
 
-    def place(self, order: Sequence[int], fixed: dict[int, int] | None = None) -> tuple[dict[int, int], int]:
-        """Each storage at the lowest offset that the earlier ones leave. fixed: offsets of some placed before."""
+    def place(
+        self, order: Sequence[int], fixed: dict[int, int] | None = None, most: int | None = None
+    ) -> tuple[dict[int, int], int]:
+        """Each storage at the lowest offset that the earlier ones leave. fixed: offsets of some placed before.
+
+        most: give up beyond so many bytes; the total is then the bytes at which that was seen, the offsets incomplete.
+        """
         offsets = dict(fixed or {})
         total = max((offset + self.storages[i].size for i, offset in offsets.items()), default=0)
         for index in order:
@@ -133,6 +138,8 @@ class Packer:
                     offset = aligned(high)
             offsets[index] = offset
             total = max(total, offset + self.storages[index].size)
+            if most is not None and total > most:
+                break
         return offsets, total
 
     def best(self, bound: int, rounds: int = SEARCH_ROUNDS) -> tuple[dict[int, int], int]:
@@ -154,7 +161,8 @@ class Packer:
             other = list(order)
             i, j = rng.sample(range(len(other)), 2)
             other.insert(j, other.pop(i))
-            found, size = self.place(other)
+            same = min(i, j)  # what stands before stays where it is
+            found, size = self.place(other[same:], {k: offsets[k] for k in other[:same]}, total)
             if size <= total:  # equal totals are kept too: they let the search leave a plateau
                 offsets, total, order = found, size, other
         return offsets, total

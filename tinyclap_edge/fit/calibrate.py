@@ -1,0 +1,106 @@
+"""`make calibrate`: run small encoders in the emulators, fit the instruction model, measure code, write calibration.json.
+
+python -m tinyclap_edge.fit.calibrate [CORE ...]      only these cores; the others stay as they are
+
+Coefficients are found by non-negative least squares over relative errors, a variant of a kernel at a time: a loop's
+turn cannot take less than no instructions, and a layer of a thousand counts as much as one of a million.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyclap_edge.boards import find_board
+from tinyclap_edge.device.toolchain import find_toolchain
+from tinyclap_edge.fit.calibrate_code import measure_firmware
+from tinyclap_edge.fit.calibration_set import CORES, STANDS_FOR, calibration_configurations
+from tinyclap_edge.fit.instruction_model import CALIBRATION, SCHEDULE, calls_of
+from tinyclap_edge.fit.measure import Counted, count_encoder
+
+SCHEMA_VERSION = 1
+DIGITS = 4
+
+Rows = dict[str, list[tuple[dict[str, float], float]]]  # by variant: terms of one call, instructions of one call
+
+
+def main() -> int:
+    """See the head of the module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tinyclap_edge.fit.calibrate", description="Calibrate the cost model."
+    )
+    parser.add_argument("cores", nargs="*", help=f"of {', '.join(CORES)}; by default all")
+    asked = parser.parse_args().cores or list(CORES)
+    unknown = [name for name in asked if name not in CORES]
+    if unknown:
+        parser.error(f"no core {unknown[0]!r}; there are {', '.join(CORES)}")
+    machines = json.loads(CALIBRATION.read_text(encoding="utf-8"))["machines"] if CALIBRATION.is_file() else {}
+    for name in asked:
+        machines[name] = calibrate_core(name)
+        data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": dict(sorted(machines.items()))}
+        temporary = CALIBRATION.with_suffix(".tmp")
+        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, CALIBRATION)
+    return 0
+
+
+def calibrate_core(name: str) -> dict[str, Any]:
+    """Everything that calibration.json holds of one core."""
+    core = CORES[name]
+    board = find_board(core.board)
+    rows: Rows = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="tce-calibrate-") as work:
+        configurations = calibration_configurations()
+        for i, configuration in enumerate(configurations):
+            # one folder for all: the compiler keeps what it has compiled by path and content, and kernels recur
+            counted = count_encoder(configuration, board, core.isa, i + 1, Path(work) / "encoder")
+            collect(rows, counted, core.isa)
+            say(f"{name}: encoder {i + 1} of {len(configurations)}: {counted.total:,} instructions")
+        firmware = measure_firmware(name, board, core.isa, Path(work) / "firmware")
+    instructions = {variant: solve(found) for variant, found in sorted(rows.items())}
+    toolchain = find_toolchain(board)
+    return {
+        "isa": core.isa,
+        "instructions": instructions,
+        **firmware,
+        "source": f"emulated on {board.name} ({board.core}), {core.isa} kernels, {toolchain.version}: "
+        f"{len(configurations)} encoders of random weights",
+    }
+
+
+def collect(rows: Rows, counted: Counted, isa: str) -> None:
+    """Adds what one encoder's layers took, a call each."""
+    calls = calls_of(counted.plan, isa)
+    for call, total in zip(calls, counted.layers, strict=False):
+        rows[call.variant].append(({k: float(v) for k, v in call.terms.items()}, total / call.count))
+    if calls[-1].variant == SCHEDULE:
+        rows[SCHEDULE].append(({k: float(v) for k, v in calls[-1].terms.items()}, float(counted.between)))
+
+
+def solve(found: list[tuple[dict[str, float], float]]) -> dict[str, float]:
+    """Instructions of each term, none below 0."""
+    from scipy.optimize import nnls
+
+    names = list(found[0][0])
+    wanted = np.array([total for _, total in found])
+    terms = np.array([[row[name] for name in names] for row, _ in found])  # (rows, terms)
+    scale = np.maximum(terms.max(axis=0), 1.0)  # so that no column dwarfs another
+    costs, _ = nnls(terms / scale / wanted[:, None], np.ones(len(found)), maxiter=50 * len(names))
+    return {name: round(float(c), DIGITS) for name, c in zip(names, costs / scale, strict=True) if c > 0}
+
+
+def say(text: str) -> None:
+    """Progress, a line each."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Whole firmwares for the calibration: instructions of front end and scoring, bytes of code, bytes of static data."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from elftools.elf.elffile import ELFFile
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.elf_image import ElfImage, read_elf
+from tinyclap_edge.device.emulator.attribution import phase_map
+from tinyclap_edge.device.emulator.qemu_target import MACHINES
+from tinyclap_edge.device.run_result import Instructions
+from tinyclap_edge.device.targets import emulator_target
+from tinyclap_edge.engine.emulate import counter_plugin
+from tinyclap_edge.errors import TinyclapError, ToolMissing
+from tinyclap_edge.fit.calibration_set import frontend_configurations
+from tinyclap_edge.fit.configuration import Configuration
+from tinyclap_edge.fit.firmware_sizes import (
+    data_terms,
+    pack_bytes,
+    static_data_bytes,
+    struct_bytes,
+    table_bytes,
+    work_kind,
+)
+from tinyclap_edge.fit.measure import compile_project, write_sample_project
+from tinyclap_edge.fit.plan import Plan, plan_graph
+
+STACK, ARENA = ".stack", ".tce_arena"
+
+
+@dataclass(frozen=True)
+class Built:
+    """One firmware: what it was planned as, what was linked, what it executed in one window."""
+
+    configuration: Configuration
+    labels: int
+    name_bytes: int
+    plan: Plan
+    image: ElfImage
+    symbols: dict[str, dict[str, int]]  # by source file: function or object -> bytes
+    counted: Instructions | None
+
+
+def measure_firmware(board: Board, isa: str, work: Path, runs: bool = True) -> dict[str, Any]:
+    """{"frontend", "labels", "code", "static"} of calibration.json. runs: also count in the emulator."""
+    built = []
+    for i, (configuration, labels) in enumerate(frontend_configurations()):
+        built.append(build_sample(configuration, board, isa, i, labels, work, runs))
+    return {
+        "frontend": _frontend(built) if runs else {},
+        "labels": _labels(built) if runs else {},
+        "code": _code(built),
+        "static_bytes": _static(built),
+    }
+
+
+def build_sample(
+    configuration: Configuration, board: Board, isa: str, seed: int, labels: int, work: Path, runs: bool
+) -> Built:
+    """Write, compile and run the firmware of a configuration. `work` is replaced."""
+    shutil.rmtree(work, ignore_errors=True)
+    sample = write_sample_project(configuration, board, isa, seed, work, labels)
+    elf = compile_project(sample.folder, board)
+    names = sum(len(name.encode()) for name in sample.pack.names)
+    counted = count_firmware(elf, board, configuration) if runs else None
+    return Built(configuration, labels, names, plan_graph(sample.graph, isa), read_elf(elf), symbols_of(elf), counted)
+
+
+def count_firmware(elf: Path, board: Board, configuration: Configuration) -> Instructions:
+    """Instructions of a firmware over one window of noise. ToolMissing (3) where nothing here counts for the board."""
+    pcm = np.random.default_rng(0).normal(0, 3000, configuration.frontend.window_total_samples).astype(np.int16)
+    if board.emulator.unicorn:
+        counted = emulator_target(board, "unicorn").run(elf, pcm).instructions
+        assert counted is not None
+        return counted
+    plugin, machine = counter_plugin(), MACHINES[board.emulator.qemu]
+    if plugin is None or shutil.which(machine.program) is None:
+        raise ToolMissing(
+            f"nothing here counts instructions for {board.name}", f"apt-get install {machine.package} gcc"
+        )
+    phases = phase_map(read_elf(elf))
+    with tempfile.TemporaryDirectory(prefix="tce-fit-") as work:
+        folder = Path(work)
+        (folder / "pcm.bin").write_bytes(pcm.tobytes())
+        shutil.copyfile(elf, folder / "firmware.elf")
+        lines = [f"{a} {b} {p}" for a, b, p in zip(phases.starts, phases.ends, phases.phases, strict=True)]
+        (folder / "map.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+        subprocess.run(
+            [machine.program, "-M", board.emulator.qemu, "-kernel", "firmware.elf", "-display", "none", "-serial", "none",
+             "-monitor", "none", "-semihosting-config", "enable=on,target=native,arg=firmware",
+             "-plugin", f"{plugin},map=map.txt,out=counts.txt"],
+            cwd=work, capture_output=True, stdin=subprocess.DEVNULL, timeout=600, check=False,
+        )  # fmt: skip
+        if not (folder / "counts.txt").is_file():
+            raise TinyclapError("QEMU counted nothing", "it must be a QEMU that loads plugins")
+        counts = [0] * phases.count
+        for line in (folder / "counts.txt").read_text(encoding="ascii").splitlines():
+            phase, number = (int(word) for word in line.split())
+            counts[phase] = number
+    return phases.instructions(counts)
+
+
+def symbols_of(elf: Path) -> dict[str, dict[str, int]]:
+    """Bytes of functions and objects by the source file that defines them; global ones under their own names."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    with elf.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        source = ""
+        for symbol in table.iter_symbols():
+            info = symbol["st_info"]
+            if info["type"] == "STT_FILE":
+                source = symbol.name.removesuffix(".c")
+            elif info["type"] in ("STT_FUNC", "STT_OBJECT") and symbol["st_size"]:
+                home = found[source if info["bind"] == "STB_LOCAL" else symbol.name]
+                home[f"{symbol.name}@{symbol['st_value']:x}"] = symbol["st_size"]
+    return found
+
+
+def _frontend(built: list[Built]) -> dict[str, float]:
+    """Instructions of one frame: a number for each FFT, its bins included, and a mel filter's."""
+    ffts = sorted({b.configuration.frontend.n_fft for b in built})
+    rows, wanted = [], []
+    for b in built:
+        spec = b.configuration.frontend
+        assert b.counted is not None
+        rows.append([*(float(spec.n_fft == n) for n in ffts), spec.mel_bins])
+        wanted.append(b.counted.logmel / spec.frames)
+    found = _least(rows, wanted)
+    return {**{str(n): round(c, 1) for n, c in zip(ffts, found, strict=False)}, "mel": round(found[len(ffts)], 3)}
+
+
+def _labels(built: list[Built]) -> dict[str, float]:
+    """Instructions of scoring a window."""
+    rows, wanted = [], []
+    for b in built:
+        r = b.configuration.r
+        assert b.counted is not None
+        rows.append([1.0, b.labels, r, b.labels * r])
+        wanted.append(b.counted.labels)
+    return {k: round(v, 3) for k, v in zip(("call", "label", "entry", "product"), _least(rows, wanted), strict=True)}
+
+
+def _code(built: list[Built]) -> dict[str, Any]:
+    """Sizes of code: kernels and layers' functions by their symbols, what decides and what is always there by the rest."""
+    kernels: dict[str, list[int]] = defaultdict(list)
+    functions: dict[str, list[int]] = defaultdict(list)
+    schedule: list[tuple[int, int]] = []
+    for b in built:
+        for name in b.plan.kernels:
+            public = {"tce_depthwise_s8": "tce_depthwise_row_s8", "tce_conv_s8": "tce_conv_row_s8"}.get(name, name)
+            kernels[name].append(sum(b.symbols[name].values()) + sum(b.symbols[public].values()) * (public != name))
+        layers = {k: v for name, held in b.symbols.items() if "_layer_" in name for k, v in held.items()}
+        for name, size in sorted(layers.items()):
+            number = int(name.split("_layer_")[1].split("_")[0])
+            functions[work_kind(b.plan.work[number])].append(size)
+        others = sum(
+            size for home, held in b.symbols.items() for name, size in held.items()
+            if name.startswith("tce_encoder_") and "_layer_" not in name and not name.startswith("tce_encoder_0")
+            and not name[len("tce_encoder_") :][:2].isdigit()
+        )  # fmt: skip
+        schedule.append((b.plan.stages, others))
+    stage, start = np.polyfit([s for s, _ in schedule], [o for _, o in schedule], 1)
+    code: dict[str, Any] = {
+        "kernels": {k: round(float(np.mean(v))) for k, v in sorted(kernels.items())},
+        "functions": {k: round(float(np.mean(v)), 1) for k, v in sorted(functions.items())},
+        "schedule": round(float(start), 1), "stage": round(float(stage), 1), "base": {},
+    }  # fmt: skip
+    code["kernel"] = round(float(np.mean(list(code["kernels"].values()))))
+    base: dict[str, list[float]] = defaultdict(list)
+    for b in built:
+        spec = b.configuration.frontend
+        known = b.plan.const_bytes + table_bytes(spec) + pack_bytes(b.labels, b.configuration.r, b.name_bytes)
+        known += sum(code["kernels"][k] for k in b.plan.kernels) + sum(struct_bytes(w) for w in b.plan.work)
+        known += sum(code["functions"][work_kind(w)] for w in b.plan.work)
+        known += code["schedule"] + code["stage"] * b.plan.stages
+        base[str(spec.n_fft)].append(b.image.flash_bytes - known)
+    code["base"] = {n: round(float(np.mean(v))) for n, v in sorted(base.items(), key=lambda item: int(item[0]))}
+    return code
+
+
+def _static(built: list[Built]) -> int:
+    """What of the static data does not follow the front end. TinyclapError where the rest does not either."""
+    low, high = 0, 1 << 30
+    for b in built:
+        used = sum(s.size for s in b.image.sections if s.name in (".data", ".bss"))
+        exact = data_terms(b.configuration.frontend)[0]
+        low, high = max(low, used - 15 - exact), min(high, used - exact)
+    base = high // 4 * 4
+    if base < low or any(
+        static_data_bytes(b.configuration.frontend, base)
+        != sum(s.size for s in b.image.sections if s.name in (".data", ".bss"))
+        for b in built
+    ):
+        raise TinyclapError(
+            f"static data beside the front end's share would be {low} to {high} bytes",
+            "tce_app has changed: data_terms of fit/firmware_sizes.py must follow it",
+        )
+    return base
+
+
+def _least(rows: list[list[float]], wanted: list[float]) -> list[float]:
+    from scipy.optimize import nnls
+
+    terms = np.array(rows)
+    scale = np.maximum(terms.max(axis=0), 1e-9)
+    found, _ = nnls(terms / scale / np.array(wanted)[:, None], np.ones(len(wanted)))
+    return [float(v) for v in found / scale]

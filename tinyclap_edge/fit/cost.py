@@ -1,0 +1,220 @@
+"""What a configuration costs on a board: RAM by region, flash, instructions, and from them an estimated time and energy.
+
+RAM and flash are those of the whole firmware: arena, stack, audio and log-mel buffers; weights, tables, label pack, code.
+Memory is planned exactly; instructions come from the calibrated model; time and energy are estimates and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.memory_plan import DATA_ESTIMATE_BYTES, DEFAULT_STACK_BYTES
+from tinyclap_edge.device.registry_project import built_by_registry
+from tinyclap_edge.errors import UsageError
+from tinyclap_edge.fit.configuration import Configuration
+from tinyclap_edge.fit.firmware_sizes import FlashParts, flash_parts, static_data_bytes
+from tinyclap_edge.fit.instruction_model import Machine, machine_of, predict
+from tinyclap_edge.fit.plan import Plan, plan_configuration
+from tinyclap_edge.fit.plan_stream import plan_continuous
+from tinyclap_edge.students.phinet_cost import phinet_cost
+
+ALIGN = 16  # of sections
+DEFAULT_LABELS = 16
+DEFAULT_HOP_S = 1.28
+
+
+@dataclass(frozen=True)
+class Use:
+    """How the firmware is used. hop_s: seconds between two embeddings; labels: rows of the label pack."""
+
+    hop_s: float = DEFAULT_HOP_S
+    labels: int = DEFAULT_LABELS
+    continuous: bool = False
+
+    def hop_rows(self, configuration: Configuration) -> int:
+        """Log-mel rows between two embeddings; UsageError for a hop outside one row .. one window."""
+        spec = configuration.frontend
+        rows = round(self.hop_s * spec.sample_rate_hz / spec.hop_samples)
+        if not 1 <= rows <= spec.frames:
+            raise UsageError(
+                f"a hop of {self.hop_s:g} s is outside {configuration.hop_ms / 1e3:g}..{configuration.window_s:g} s",
+                "a hop is at least one row of the log-mel and at most one window",
+            )
+        return rows
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A time that nobody measured: counted or predicted instructions times a factor, with the factor's source."""
+
+    typical_s: float
+    low_s: float
+    high_s: float
+    cycles_per_instruction: float
+    clock_hz: int
+    source: str
+    kind: str = "estimated"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bytes of one region of the board."""
+
+    name: str
+    kind: str
+    used: int
+    size: int
+    holds: tuple[str, ...]
+
+    @property
+    def over(self) -> int:
+        """Bytes too many; 0 where it fits."""
+        return max(0, self.used - self.size)
+
+    @property
+    def share(self) -> float:
+        return self.used / self.size
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Everything that `fit` knows of a configuration on a board. instructions: of one hop, by part."""
+
+    configuration: Configuration
+    board: str
+    schedule: str
+    why: str
+    params: int
+    macs: int
+    arena_bytes: int
+    static_bytes: int
+    stack_bytes: int
+    flash: FlashParts
+    regions: tuple[Region, ...]
+    instructions: dict[str, int]
+    latency: Estimate  # from the last sample to the scores
+    hop: Estimate  # all work of one hop
+    hop_s: float
+    energy_mj: float | None  # of one hop; None where the board has no meaningful figure
+    notes: tuple[str, ...]
+
+    @property
+    def ram_bytes(self) -> int:
+        """All RAM: arena, stack, static data."""
+        return sum(r.used for r in self.regions if r.kind == "ram")
+
+    @property
+    def flash_bytes(self) -> int:
+        """All flash."""
+        return self.flash.total
+
+    @property
+    def load(self) -> float:
+        """Share of the time between two embeddings that the core works."""
+        return self.hop.typical_s / self.hop_s
+
+    @property
+    def over(self) -> Region | None:
+        """The region that is over-full by the most bytes."""
+        worst = max(self.regions, key=lambda r: r.over)
+        return worst if worst.over else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for --json."""
+        spec = self.configuration.frontend
+        return {
+            "configuration": self.configuration.text(), "arch": self.configuration.net.arch(), "r": self.configuration.r,
+            "frontend": spec.to_dict(), "window_s": self.configuration.window_s, "board": self.board,
+            "schedule": self.schedule, "why": self.why, "params": self.params, "macs": self.macs,
+            "ram_bytes": self.ram_bytes, "arena_bytes": self.arena_bytes, "static_bytes": self.static_bytes,
+            "stack_bytes": self.stack_bytes, "flash_bytes": self.flash_bytes, "flash": asdict(self.flash),
+            "regions": [{**asdict(r), "over": r.over} for r in self.regions], "instructions": self.instructions,
+            "latency": asdict(self.latency), "hop": asdict(self.hop), "hop_s": self.hop_s, "load": round(self.load, 4),
+            "energy_mj": self.energy_mj, "notes": list(self.notes),
+        }  # fmt: skip
+
+
+def cost_of(configuration: Configuration, board: Board, use: Use | None = None, plan: Plan | None = None) -> Cost:
+    """The cost of a configuration. plan: of a trained student, whose dead channels are gone; made here otherwise.
+
+    Memory that a board does not have is told by `over`, not raised; ExportError (5) for what cannot be planned at all.
+    """
+    use = use or Use()
+    machine = machine_of(board)
+    hop_rows = use.hop_rows(configuration)
+    if plan is None:
+        planned = plan_continuous(configuration, machine.isa, hop_rows) if use.continuous else None
+        plan = planned or plan_configuration(configuration, machine.isa)
+    spec = configuration.frontend
+    static = static_data_bytes(spec, machine.static_bytes)
+    flash = flash_parts(plan, spec, configuration.r, use.labels, machine.code)
+    regions = _regions(board, plan.arena_bytes, static, flash)
+    row = frontend_instructions(machine, spec.n_fft, spec.mel_bins)
+    encoder = round(sum(predict(plan, machine).values()))
+    labels = round(label_instructions(machine, use.labels, configuration.r))
+    instructions = {"frontend": round(row * hop_rows), "encoder": encoder, "labels": labels}
+    network = phinet_cost(configuration.net, (1, spec.frames, spec.mel_bins), configuration.r)
+    hop = estimate(board, sum(instructions.values()))
+    milliwatts = board.power.active_mw_per_mhz * board.clock_hz / 1e6
+    return Cost(
+        configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes, static,
+        DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(board, round(row) + encoder + labels), hop,
+        hop_rows * spec.hop_samples / spec.sample_rate_hz, round(hop.typical_s * milliwatts, 4) if milliwatts else None,
+        _notes(board, machine),
+    )  # fmt: skip
+
+
+def estimate(board: Board, instructions: int) -> Estimate:
+    """Time by the board's cycles an instruction."""
+    typical, low, high = board.estimate_seconds(instructions)
+    return Estimate(typical, low, high, board.time.cycles_per_instruction, board.clock_hz, board.time.source)
+
+
+def frontend_instructions(machine: Machine, n_fft: int, mels: int) -> float:
+    """Instructions of one log-mel row."""
+    return machine.frontend[str(n_fft)] + machine.frontend["mel"] * mels
+
+
+def label_instructions(machine: Machine, labels: int, r: int) -> float:
+    """Instructions of scoring one embedding."""
+    costs = machine.labels
+    return costs["call"] + costs["label"] * labels + costs["entry"] * r + costs["product"] * labels * r
+
+
+def place(board: Board, arena_bytes: int, data_bytes: int) -> tuple[str, str]:
+    """(region of the arena, region of stack and data), as device/memory_plan.py chooses them for a firmware.
+
+    Where nothing fits, the largest region that may hold each: what is then over-full is told by its bytes.
+    """
+    arenas, datas = board.regions_for("arena"), board.regions_for("data")
+    for need in (max(data_bytes, DEFAULT_STACK_BYTES + DATA_ESTIMATE_BYTES), data_bytes):
+        for arena in arenas:
+            for data in datas:
+                free = data.size_bytes - (arena_bytes if data.name == arena.name else 0)
+                if arena_bytes <= arena.size_bytes and need <= free:
+                    return arena.name, data.name
+    return arenas[0].name, datas[0].name
+
+
+def _regions(board: Board, arena_bytes: int, static_bytes: int, flash: FlashParts) -> tuple[Region, ...]:
+    arena = -(-arena_bytes // ALIGN) * ALIGN
+    data = DEFAULT_STACK_BYTES + static_bytes
+    arena_name, data_name = place(board, arena, data)
+    parts = {board.flash.name: [("code and constants", flash.total)]}
+    parts.setdefault(arena_name, []).append(("arena", arena))
+    parts.setdefault(data_name, []).extend([("stack", DEFAULT_STACK_BYTES), ("audio, log-mel, scores", static_bytes)])
+    return tuple(
+        Region(r.name, r.kind, sum(size for _, size in parts[r.name]), r.size_bytes, tuple(n for n, _ in parts[r.name]))
+        for r in board.regions if r.name in parts
+    )  # fmt: skip
+
+
+def _notes(board: Board, machine: Machine) -> tuple[str, ...]:
+    notes = [f"instructions: {machine.source}"]
+    if machine.name != board.core:
+        notes.append(f"no emulator here counts on {board.core}: {machine.name} stands for it, an order of magnitude")
+    if built_by_registry(board):
+        notes.append(f"what {board.platformio.framework} itself takes of RAM and flash is not counted")
+    return tuple(notes)
