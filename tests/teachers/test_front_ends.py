@@ -8,7 +8,7 @@ from teachers.rule_filled import fixture, rule_waveform
 
 from tinyclap_edge.teachers.logmel import logmel, mel_filters
 from tinyclap_edge.teachers.registry import find_card
-from tinyclap_edge.teachers.windows import check_clips, fill, mean_of_windows, windows
+from tinyclap_edge.teachers.windows import check_clips, fill, windows
 
 KNOWN = fixture("frontends")
 
@@ -52,10 +52,6 @@ def test_a_long_clip_is_covered_by_as_few_windows_as_possible_to_its_last_sample
     assert windows(clip, 4, "tile").tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [6, 7, 8, 9]]
     assert windows(clip[:8], 4, "tile").tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert windows(clip[:4], 4, "tile").tolist() == [[0, 1, 2, 3]]
-
-
-def test_the_mean_over_windows_counts_each_window_once_whatever_its_norm():
-    assert np.allclose(mean_of_windows(np.array([[5.0, 0.0], [0.0, 0.1]])), [0.5**0.5, 0.5**0.5])
 
 
 @pytest.mark.parametrize(

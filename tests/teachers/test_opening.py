@@ -293,7 +293,8 @@ def test_the_reference_teacher_hears_any_length_and_reads_words():
     clip = rule_waveform(16000, 100_000)
     embedded = teacher.embed_audio([clip, clip[:41_152], clip[:5]])
     assert embedded.shape == (3, 384) and np.allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-5)
-    assert np.array_equal(embedded, teacher.embed_audio([clip, clip[:41_152], clip[:5]]))
+    for i, alone in enumerate((clip, clip[:41_152], clip[:5])):
+        assert np.array_equal(teacher.embed_audio([alone])[0], embedded[i])  # whatever its neighbours are
     db = teacher.logmel(clip[:41_152])
     assert np.abs(teacher._model.embed_db(db[None]) - embedded[1]).max() < 1e-5
     assert teacher.card.audio_parameters > 1e6 and len(teacher.identity) == 16

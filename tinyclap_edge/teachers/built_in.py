@@ -29,6 +29,8 @@ SHIPPED = Path(__file__).resolve().parents[1] / "models" / "reference" / "teache
 class BuiltIn(WindowedTeacher):
     """The reference teacher; its front end is a FrontendSpec, the same as its students'."""
 
+    block = 16  # 2.9 ms a window of one core, where windows one by one take 6.7 ms
+
     def __init__(self, card: TeacherCard, weights: Path, device: str = "cpu") -> None:
         self._model, about = load_teacher(weights)
         try:

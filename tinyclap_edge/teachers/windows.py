@@ -47,12 +47,6 @@ def fill(clip: np.ndarray, samples: int, short: str) -> np.ndarray:
     return np.concatenate([clip, np.zeros(samples - len(clip), clip.dtype)])
 
 
-def mean_of_windows(embeddings: np.ndarray) -> np.ndarray:
-    """(dim,) of unit length: the mean of the windows' unit embeddings (count, dim)."""
-    unit = unit_rows(embeddings)
-    return unit_rows(unit.mean(0, keepdims=True))[0]
-
-
 def unit_rows(x: np.ndarray) -> np.ndarray:
     """(n, dim) float32, each row of unit length (a row of zeros stays)."""
     x = np.asarray(x, np.float32)
