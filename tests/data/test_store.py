@@ -413,10 +413,12 @@ def test_two_writers_at_once_are_refused_and_a_killed_one_lets_go(corpus_folder:
             os.write(tell, b"x")
             signal.pause()
     os.read(holding, 1)
-    with pytest.raises(UsageError, match="another process is writing"):
-        run(corpus_folder, tmp_path / "store")
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    try:
+        with pytest.raises(UsageError, match="another process is writing"):
+            run(corpus_folder, tmp_path / "store")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     assert run(corpus_folder, tmp_path / "store").rows == 11
 
 
