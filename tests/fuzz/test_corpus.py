@@ -34,7 +34,7 @@ def test_a_target_that_fails_is_seen_to_fail(tmp_path: Path) -> None:
     source = tmp_path / "fuzz.c"
     source.write_text(
         "#include <stddef.h>\n#include <stdint.h>\nint LLVMFuzzerTestOneInput(const uint8_t *d, size_t n);\n"
-        "int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n) { return n > 40 ? d[n] & 0 : 0; }\n"
+        "int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n) { return n > 40 ? d[n] == 7 : 0; }\n"
     )
     main, program = Path(__file__).with_name("replay_main.c"), tmp_path / "fuzz"
     flags = [f"-fsanitize={compiler.sanitizers}", "-fno-sanitize-recover=all", "-O0"]
