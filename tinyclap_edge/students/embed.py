@@ -35,11 +35,15 @@ def student_module(student: StudentFile) -> nn.Module:
 
 
 def embed_logmel(
-    student: StudentFile, logmel: np.ndarray, advance: Callable[[int], None] = lambda steps: None
+    student: StudentFile,
+    logmel: np.ndarray,
+    advance: Callable[[int], None] = lambda steps: None,
+    module: nn.Module | None = None,
 ) -> np.ndarray:
     """(n, frames, mels) float dB of the student's front end -> (n, dim) float32, not of unit length.
 
-    Any number of frames that the network can take. UsageError (2) for another number of mel bins.
+    Any number of frames that the network can take. UsageError (2) for another number of mel bins. module: the
+    student's, where it was built before.
     """
     import torch
 
@@ -49,7 +53,7 @@ def embed_logmel(
             f"log-mels of shape {logmel.shape} are not (n, frames, {spec.mel_bins})",
             f"{student.name} takes {spec.mel_bins} mel bins of {spec.sample_rate_hz} Hz audio, time before frequency",
         )
-    module, found = student_module(student), np.empty((len(logmel), student.dim), np.float32)
+    module, found = module or student_module(student), np.empty((len(logmel), student.dim), np.float32)
     with torch.inference_mode():
         for start in range(0, len(logmel), BATCH):
             level = np.asarray(logmel[start : start + BATCH], np.float32)
@@ -78,11 +82,11 @@ def embed_audio(
     from tinyclap_edge.audio import read_audio
     from tinyclap_edge.frontend.reference import logmel_float
 
-    spec, rows = student.frontend, []
+    spec, module, rows = student.frontend, student_module(student), []
     for file in files:
         pcm = read_audio(file, spec.sample_rate_hz).pcm
         mels = np.stack([logmel_float(window, spec) for window in clip_windows(pcm, spec)])
-        rows.append(embed_logmel(student, mels).mean(0))
+        rows.append(embed_logmel(student, mels, module=module).mean(0))
         advance(1)
     return np.stack(rows)
 

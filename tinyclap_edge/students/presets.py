@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyclap_edge.boards import Board
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.students.file import StudentFile, read_student
 from tinyclap_edge.students.phinet_cost import phinet_cost
@@ -57,15 +56,6 @@ def find_student(name: str) -> StudentFile:
         f"unknown student {name!r}",
         f"did you mean {near[0]!r}?" if near else "built in: " + ", ".join(MADE_FOR) + "; or give a .safetensors file",
     )
-
-
-def student_for(board: Board) -> StudentFile:
-    """The largest shipped student whose working memory fits the board's largest arena region."""
-    room = board.regions_for("arena")[0].size_bytes
-    if "data" in board.regions_for("arena")[0].use:
-        room -= 48 << 10  # stack, audio and log-mel buffers share the region
-    fitting = [p for p in presets() if p.peak_elements <= room]
-    return find_student((fitting or presets()[:1])[-1].name)
 
 
 def _preset(student: StudentFile) -> Preset:
