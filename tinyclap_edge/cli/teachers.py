@@ -137,7 +137,7 @@ def _bytes(what: str) -> Iterator[Callable[[str, int, int], None]]:
         done[name] = before + count
         step = max(total // 10, 16 << 20)
         if name and (before == 0 or done[name] // step > before // step):
-            say(f"{name}: {done[name] >> 20} MiB" + (f" of {total >> 20}" if total else ""))
+            say(f"{name}: {done[name] >> 20} MiB of {total >> 20}" if total >> 20 else f"{name} ...")
 
     yield in_lines
 

@@ -7,6 +7,7 @@ A download that was cut off goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -81,22 +82,12 @@ def fetch(
     folder = folder_of(card.name)
     work = folder.with_name(f".{card.name}.part")
     work.mkdir(parents=True, exist_ok=True)
-    fetched: list[Fetched] = []
-    left_out: list[str] = []
-    for file in card.files:
-        if file.instead_of in {f.name for f in fetched}:
-            continue
-        try:
-            entry = _bring(file, sources.get(file.name), work, progress, open_url or _open_https)
-        except ToolMissing as error:
-            replaced = isinstance(error, NotOffered) and any(f.instead_of == file.name for f in card.files)
-            if not replaced and not file.optional:
-                raise
-            if file.optional:
-                left_out.append(file.name)
-            continue
-        _compare(card, file, entry, before.get(file.name))
-        fetched.append(entry)
+    try:
+        fetched, left_out = _collect(card, sources, before, work, progress, open_url or _open_https)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            work.rmdir()  # where nothing came; what came waits for the next try
+        raise
     wanted = {f.instead_of or f.name for f in card.files if not f.optional}
     if absent := wanted - {n for f in fetched for n in (f.name, _file(card, f.name).instead_of)}:
         raise ToolMissing(f"{sorted(absent)[0]} of {card.name} is not offered", "give a file of yours with --from")
@@ -108,6 +99,34 @@ def fetch(
     write_record(card.name, [*fetched, *keep])
     shutil.rmtree(work, ignore_errors=True)
     return FetchResult(folder, tuple(fetched), tuple(f.name for f in fetched), tuple(left_out), opened)
+
+
+def _collect(
+    card: TeacherCard,
+    sources: dict[str, Path],
+    before: dict[str, Fetched],
+    work: Path,
+    progress: Progress,
+    open_url: OpenUrl,
+) -> tuple[list[Fetched], list[str]]:
+    """Every file of the card in `work`, compared with its hash; and the names of optional ones that did not come."""
+    fetched: list[Fetched] = []
+    left_out: list[str] = []
+    for file in card.files:
+        if file.instead_of in {f.name for f in fetched}:
+            continue
+        try:
+            entry = _bring(file, sources.get(file.name), work, progress, open_url)
+        except ToolMissing as error:
+            replaced = isinstance(error, NotOffered) and any(f.instead_of == file.name for f in card.files)
+            if not replaced and not file.optional:
+                raise
+            if file.optional:
+                left_out.append(file.name)
+            continue
+        _compare(card, file, entry, before.get(file.name))
+        fetched.append(entry)
+    return fetched, left_out
 
 
 def _match(card: TeacherCard, given: Sequence[Path]) -> dict[str, Path]:
