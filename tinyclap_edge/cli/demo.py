@@ -32,15 +32,15 @@ def command(board: str, out: str, labels: str | None) -> dict[str, Any]:
     from tinyclap_edge.cli.export import show_export
     from tinyclap_edge.cli.output import warn
     from tinyclap_edge.cli.source import DEFAULT_LABELS
+    from tinyclap_edge.fit.shipped import best_shipped
     from tinyclap_edge.frontend.reference import logmel_float
     from tinyclap_edge.labels.encode import parse_labels
     from tinyclap_edge.report.write import update_report
     from tinyclap_edge.resources import data_file
-    from tinyclap_edge.students.presets import student_for
 
     found, folder = find_board(board), Path(out)
     request = ExportRequest.make(
-        found, student_for(found), parse_labels(labels.split(",")) if labels is not None else DEFAULT_LABELS
+        found, best_shipped(found), parse_labels(labels.split(",")) if labels is not None else DEFAULT_LABELS
     )
     with progress(f"exporting {request.student.name} for {board}", ExportRequest.STEPS) as advance:
         exported = export_bundle(request, folder, advance, warn)

@@ -30,12 +30,17 @@ def command(**options: Any) -> dict[str, Any]:
     """Write encoder, labels, golden vectors, C library, firmware project and report for a board."""
     from tinyclap_edge.boards import find_board
     from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+    from tinyclap_edge.fit.cost import Use
+    from tinyclap_edge.fit.shipped import best_shipped
     from tinyclap_edge.labels.encode import parse_labels
-    from tinyclap_edge.students.presets import find_student, student_for
+    from tinyclap_edge.students.presets import find_student
 
     board = find_board(options["board"])
     labels = parse_labels(_label_text(options["labels"], options["labels_file"]))
-    student = find_student(options["student"]) if options["student"] else student_for(board)
+    if options["student"]:
+        student = find_student(options["student"])
+    else:
+        student = best_shipped(board, Use(options["hop_s"], len(labels)))
     request = ExportRequest.make(
         board, student, labels, options["r"], options["reduction"], options["ranges"], options["hop_s"]
     )

@@ -43,12 +43,13 @@ def bundle_for(
         raise UsageError("which board?", "give --board, or --bundle with an export")
     from tinyclap_edge.boards import find_board
     from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+    from tinyclap_edge.fit.shipped import best_shipped
     from tinyclap_edge.labels.encode import parse_labels
-    from tinyclap_edge.students.presets import find_student, student_for
+    from tinyclap_edge.students.presets import find_student
 
     found = find_board(board)
     check_target(found, target, engine)
-    chosen = find_student(student) if student else student_for(found)
+    chosen = find_student(student) if student else best_shipped(found)
     words = parse_labels(labels.split(",")) if labels is not None else DEFAULT_LABELS
     with tempfile.TemporaryDirectory(prefix="tinyclap-") as work:
         request = ExportRequest.make(found, chosen, words)

@@ -44,34 +44,38 @@ def main() -> int:
         parser.error(f"no core {unknown[0]!r}; there are {', '.join(CORES)}")
     machines = json.loads(CALIBRATION.read_text(encoding="utf-8"))["machines"] if CALIBRATION.is_file() else {}
     for name in asked:
-        machines[name] = calibrate_core(name)
-        data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": dict(sorted(machines.items()))}
+        machines[name] = calibrate_core(name, machines)
+        known = {core: machines[core] for core in CORES if core in machines}
+        data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": known}
         temporary = CALIBRATION.with_suffix(".tmp")
         temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         os.replace(temporary, CALIBRATION)
     return 0
 
 
-def calibrate_core(name: str) -> dict[str, Any]:
-    """Everything that calibration.json holds of one core."""
+def calibrate_core(name: str, machines: dict[str, Any]) -> dict[str, Any]:
+    """Everything that calibration.json holds of one core. machines: those that are calibrated already."""
     core = CORES[name]
     board = find_board(core.board)
     rows: Rows = defaultdict(list)
+    configurations = calibration_configurations()[: core.encoders]
     with tempfile.TemporaryDirectory(prefix="tce-calibrate-") as work:
-        configurations = calibration_configurations()
         for i, configuration in enumerate(configurations):
             # one folder for all: the compiler keeps what it has compiled by path and content, and kernels recur
             counted = count_encoder(configuration, board, core.isa, i + 1, Path(work) / "encoder")
             collect(rows, counted, core.isa)
             say(f"{name}: encoder {i + 1} of {len(configurations)}: {counted.total:,} instructions")
-        firmware = measure_firmware(name, board, core.isa, Path(work) / "firmware")
-    instructions = {variant: solve(found) for variant, found in sorted(rows.items())}
-    toolchain = find_toolchain(board)
+        if core.firmware:
+            firmware = {key: machines[core.firmware][key] for key in ("frontend", "labels", "code", "static_bytes")}
+        else:
+            firmware = measure_firmware(
+                board, core.isa, Path(work) / "firmware", say=lambda text: say(f"{name}: {text}")
+            )
     return {
         "isa": core.isa,
-        "instructions": instructions,
+        "instructions": {variant: solve(found) for variant, found in sorted(rows.items())},
         **firmware,
-        "source": f"emulated on {board.name} ({board.core}), {core.isa} kernels, {toolchain.version}: "
+        "source": f"emulated on {board.name} ({board.core}), {core.isa} kernels, {find_toolchain(board).version}: "
         f"{len(configurations)} encoders of random weights",
     }
 

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.elf_image import ElfImage, read_elf
@@ -50,21 +52,22 @@ class Built:
     counted: Instructions | None
 
 
-def measure_firmware(board: Board, isa: str, work: Path, runs: bool = True) -> dict[str, Any]:
-    """{"frontend", "labels", "code", "static"} of calibration.json. runs: also count in the emulator."""
+def measure_firmware(board: Board, isa: str, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """{"frontend", "labels", "code", "static_bytes"} of calibration.json."""
     built = []
     for i, (configuration, labels) in enumerate(frontend_configurations()):
-        built.append(build_sample(configuration, board, isa, i, labels, work, runs))
+        built.append(build_sample(configuration, board, isa, i, labels, work))
+        say(f"firmware {i + 1}: {built[-1].image.flash_bytes:,} bytes of flash")
     return {
-        "frontend": _frontend(built) if runs else {},
-        "labels": _labels(built) if runs else {},
+        "frontend": _frontend(built),
+        "labels": _labels(built),
         "code": _code(built),
         "static_bytes": _static(built),
     }
 
 
 def build_sample(
-    configuration: Configuration, board: Board, isa: str, seed: int, labels: int, work: Path, runs: bool
+    configuration: Configuration, board: Board, isa: str, seed: int, labels: int, work: Path, runs: bool = True
 ) -> Built:
     """Write, compile and run the firmware of a configuration. `work` is replaced."""
     shutil.rmtree(work, ignore_errors=True)
@@ -115,6 +118,8 @@ def symbols_of(elf: Path) -> dict[str, dict[str, int]]:
     with elf.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
         source = ""
+        if not isinstance(table, SymbolTableSection):
+            raise TinyclapError(f"{elf.name} has no symbols", "it must not be stripped")
         for symbol in table.iter_symbols():
             info = symbol["st_info"]
             if info["type"] == "STT_FILE":
@@ -128,7 +133,8 @@ def symbols_of(elf: Path) -> dict[str, dict[str, int]]:
 def _frontend(built: list[Built]) -> dict[str, float]:
     """Instructions of one frame: a number for each FFT, its bins included, and a mel filter's."""
     ffts = sorted({b.configuration.frontend.n_fft for b in built})
-    rows, wanted = [], []
+    rows: list[list[float]] = []
+    wanted: list[float] = []
     for b in built:
         spec = b.configuration.frontend
         assert b.counted is not None
@@ -140,12 +146,13 @@ def _frontend(built: list[Built]) -> dict[str, float]:
 
 def _labels(built: list[Built]) -> dict[str, float]:
     """Instructions of scoring a window."""
-    rows, wanted = [], []
+    rows: list[list[float]] = []
+    wanted: list[float] = []
     for b in built:
         r = b.configuration.r
         assert b.counted is not None
         rows.append([1.0, b.labels, r, b.labels * r])
-        wanted.append(b.counted.labels)
+        wanted.append(float(b.counted.labels))
     return {k: round(v, 3) for k, v in zip(("call", "label", "entry", "product"), _least(rows, wanted), strict=True)}
 
 

@@ -15,27 +15,32 @@ EXAMINED_MACS = 12_000_000  # of a random configuration, so that an emulator run
 
 @dataclass(frozen=True)
 class Core:
-    """A core that an emulator counts on. counts: whether instructions are calibrated on it, or only the size of code."""
+    """A core that an emulator counts on, with the board that has it and the kernels that run there.
+
+    firmware: the core whose whole firmware stands for this one's, where it is not its own. encoders: how many.
+    """
 
     board: str
     isa: str
-    counts: bool = True
+    firmware: str = ""
+    encoders: int = 9
 
 
 CORES: dict[str, Core] = {
     "cortex-m4": Core("stm32f4", "dsp"),
-    "cortex-m7": Core("stm32h7", "dsp"),
-    "cortex-m33": Core("stm32u5", "dsp"),
     "cortex-m55": Core("mps3-an547", "mve"),
     "rv32imc": Core("esp32c3", "rv32"),
-    "cortex-m0plus": Core("rp2040", "portable"),
-    "rv32imc portable": Core("esp32c3", "portable"),
+    "cortex-m0plus": Core("rp2040", "portable", encoders=6),
+    "rv32imc portable": Core("esp32c3", "portable", "rv32imc", 5),
 }
 
-# Boards whose core no emulator here runs are answered by another: RV32 with the portable kernels has about as many
-# registers and addressing modes as Xtensa's base instruction set. Everything said for them is an order of magnitude.
+# The other Cortex-M with the DSP extension run the same assembly as the M4. Boards whose core no emulator here runs are
+# answered by another: RV32 with the portable kernels has about as many registers and addressing modes as Xtensa's base
+# instruction set. Everything said for those is an order of magnitude.
 STANDS_FOR: dict[str, str] = {
     **{name: name for name in CORES if " " not in name},
+    "cortex-m7": "cortex-m4",
+    "cortex-m33": "cortex-m4",
     "cortex-m3": "cortex-m0plus",
     "rv32imac": "rv32imc",
     "xtensa-lx6": "rv32imc portable",

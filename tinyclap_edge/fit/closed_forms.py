@@ -29,7 +29,8 @@ Array = Any  # integer or float arrays of one length
 DOWNSAMPLING = (1, 3, 5, 7)
 LEAST_CHANNEL_BYTES = 9  # flash of a channel beside its weights: a bias of 4, a scale of 5 at least
 FEW_ROWS = 8  # a map of fewer may begin when the maps before it have ended: its ring is left out of the bound
-SLACK = 0.99  # what the rings of the last maps may save by lying behind each other; tests hold the bound to the planner
+SLACK = 0.97  # what the rings of the last maps may save by lying behind each other; tests hold the bound to the planner
+_PIXELS = 1 << 16  # more than a row has
 ADD_KERNELS = ("tce_add_table_s8", "tce_add_s8")  # of residuals; the first that a calibration knows
 
 
@@ -82,7 +83,7 @@ class _Walk:
         self.params += c_in * c_out + norm * c_out
         self.macs += c_in * c_out * rows * width
         self.const += c_in * c_out + LEAST_CHANNEL_BYTES * c_out + table
-        scratch = _product_scratch(self.machine.isa, c_in)
+        scratch = _product_scratch(self.machine.isa, c_in, width)
         self.now = np.maximum(self.now, (0 if act else c_in * width) + scratch)  # an expansion reads and writes rings
         self.layers = np.maximum(self.layers, (c_in + c_out) * rows * width)
         kind = self.store if act else "linear"
@@ -98,7 +99,7 @@ class _Walk:
         table = 256 if act and self.nets.hswish else 0
         self.macs += 9 * c * out_rows * out_width
         self.const += 9 * c + LEAST_CHANNEL_BYTES * c + table
-        self.now = np.maximum(self.now, c * out_width + _window_scratch(self.machine.isa, c, width, out_width, stride))
+        self.now = np.maximum(self.now, c * out_width + _window_scratch(self.machine.isa, c, out_width, stride))
         self.kept += np.where(rows >= FEW_ROWS, 3, 0) * c * width
         self.layers = np.maximum(self.layers, c * (rows * width + out_rows * out_width))
         missing = (1.0 + odd_h) / out_rows
@@ -192,21 +193,23 @@ def _rounded(width: Array, divisor: Array) -> Array:
     return np.where(divisor == 1, width, near)
 
 
-def _window_scratch(isa: str, channels: Array, in_w: Array, out_w: Array, stride: int) -> Array:
+def _window_scratch(isa: str, channels: Array, out_w: Array, stride: int) -> Array:
     """Scratch of the 3x3 depthwise kernel, by the generator's rule."""
+    if isa == "mve":  # layout_mve.depthwise_scratch, for arrays
+        columns = (out_w - 1) * stride + 4
+        return 4 * (columns + 16) if isinstance(channels, int) else 64 * columns
     rule = SCRATCH.get(("tce_depthwise_s8", isa)) or SCRATCH["tce_depthwise_s8", "portable"]
-    one = isinstance(channels, int)
-    window = {"in_w": in_w, "out_w": out_w, "channels": channels if one or isa != "mve" else 2, "kernel_h": 3,
-              "kernel_w": 3, "stride_w": stride, "dilation_w": 1, "pad_left": 0}  # fmt: skip
-    return rule({"window": window}) if isa != "mve" or one else 64 * ((out_w - 1) * stride + 4)
+    window = {"out_w": out_w, "channels": channels, "kernel_h": 3, "kernel_w": 3, "stride_w": stride, "dilation_w": 1}
+    return rule({"window": window})
 
 
-def _product_scratch(isa: str, k: Array) -> Array:
-    """Scratch of the 1x1 kernel by the generator's own rule, for the distinct k of an array."""
-    values, where = np.unique(np.asarray(k), return_inverse=True)
-    return np.array([_scratch_of(isa, int(value)) for value in values])[where].reshape(np.shape(k))
+def _product_scratch(isa: str, k: Array, pixels: Array) -> Array:
+    """Scratch of the 1x1 kernel for a row, by the generator's own rule, for the distinct pairs of an array."""
+    pairs = np.asarray(k) * _PIXELS + np.asarray(pixels)
+    values, where = np.unique(pairs, return_inverse=True)
+    return np.array([_scratch_of(isa, int(value)) for value in values])[where].reshape(np.shape(pairs))
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _scratch_of(isa: str, k: int) -> int:
-    return scratch_bytes("tce_conv1x1_s8", isa, {"k": k})
+def _scratch_of(isa: str, pair: int) -> int:
+    return scratch_bytes("tce_conv1x1_s8", isa, {"k": pair // _PIXELS, "pixels": pair % _PIXELS})

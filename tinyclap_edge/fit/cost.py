@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinyclap_edge.boards import Board
-from tinyclap_edge.device.memory_plan import DATA_ESTIMATE_BYTES, DEFAULT_STACK_BYTES
+from tinyclap_edge.device.label_flash import label_flash
+from tinyclap_edge.device.memory_plan import CODE_ESTIMATE_BYTES, DATA_ESTIMATE_BYTES, DEFAULT_STACK_BYTES
 from tinyclap_edge.device.registry_project import built_by_registry
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.fit.configuration import Configuration
@@ -107,7 +108,7 @@ class Cost:
 
     @property
     def flash_bytes(self) -> int:
-        """All flash."""
+        """What a flash tool writes: all but the label slots."""
         return self.flash.total
 
     @property
@@ -203,6 +204,9 @@ def _regions(board: Board, arena_bytes: int, static_bytes: int, flash: FlashPart
     data = DEFAULT_STACK_BYTES + static_bytes
     arena_name, data_name = place(board, arena, data)
     parts = {board.flash.name: [("code and constants", flash.total)]}
+    slots = label_flash(board, flash.weights + flash.label_pack + CODE_ESTIMATE_BYTES)
+    if slots is not None:  # where a board keeps the labels that are sent to it; without room it keeps none
+        parts.setdefault(slots.region, []).append(("label slots", slots.size_bytes))
     parts.setdefault(arena_name, []).append(("arena", arena))
     parts.setdefault(data_name, []).extend([("stack", DEFAULT_STACK_BYTES), ("audio, log-mel, scores", static_bytes)])
     return tuple(
@@ -213,7 +217,7 @@ def _regions(board: Board, arena_bytes: int, static_bytes: int, flash: FlashPart
 
 def _notes(board: Board, machine: Machine) -> tuple[str, ...]:
     notes = [f"instructions: {machine.source}"]
-    if machine.name != board.core:
+    if machine.name != board.core and not board.emulated:
         notes.append(f"no emulator here counts on {board.core}: {machine.name} stands for it, an order of magnitude")
     if built_by_registry(board):
         notes.append(f"what {board.platformio.framework} itself takes of RAM and flash is not counted")

@@ -104,8 +104,8 @@ def peak_of(plan: Plan, configuration: Configuration, isa: str) -> tuple[str, in
                 change[lives.last[r] + 1] -= row
     for task in program.tasks:
         for time in trace.calls[task.number]:
-            change[time] += task.step.scratch_bytes
-            change[time + 1] -= task.step.scratch_bytes
+            change[time] += task.scratch_bytes
+            change[time + 1] -= task.scratch_bytes
     used, best, when = 0, 0, 0
     for time, delta in enumerate(change):
         used += delta

@@ -23,7 +23,9 @@ def plan_continuous(configuration: Configuration, isa: str, hop_rows: int) -> Pl
     steps = lower(graph, isa)
     made = plan_stream(graph, steps)
     rates = made.stream.rates
-    work, kernels, fired, polls = [], set(), 0, hop_rows
+    work: list[Work] = []
+    kernels: set[str] = set()
+    fired = 0
     for task in sorted(made.program.tasks, key=lambda t: t.number):
         adds = task.form == "add"
         kernels.update((slide_kernel(made.kept),) if adds else ("tce_mean_finish_s8",) if task.form == "finish"
