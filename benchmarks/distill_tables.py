@@ -47,7 +47,7 @@ def balance(results: Results) -> str:
     found = results["distill"]
     cells = []
     for why, (recipe, settings) in BALANCE.items():
-        rows = _of(found, recipe, () if settings == ("sampler=plain",) else settings)
+        rows = _of(found, recipe, settings)
         cells.append([why, *_accuracies(rows, "accuracy"), *_one(rows, "through the head")])
     return _frame(found, cells, ["", *_HEAD, "clean, through its head"])
 

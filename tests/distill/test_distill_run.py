@@ -38,6 +38,7 @@ def quietly(out: Path, **changes: Any) -> Run:
     ("name", "settings"),
     [
         ("edge", ["crops=2", "consistency=0.5", "mask=0.3", "mixup=0.5", "anchors=16"]),
+        ("edge", ["qat_steps=2"]),
         ("tinyclap", ["head_share=0.34"]),
         ("ssondo", ["hidden=16", "clusters=4"]),
         ("ssondo", ["hidden=16", "loss=infonce", "sampler=plain"]),

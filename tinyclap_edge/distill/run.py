@@ -105,7 +105,8 @@ def _stages(
 
         def look(step: int, model: torch.nn.Module) -> float:
             values = lesson.look()
-            tracker.scores(step, values)
+            if world.first:
+                tracker.scores(step, values)
             say("held-out clips: " + ", ".join(f"{name.replace('_', ' ')} {v:.4f}" for name, v in values.items()))
             return values["cosine"]
 
