@@ -17,12 +17,12 @@ BINS = 8  # of the model's spectrum
 RATE = 1600
 
 
-def tone(kind: int, seed: int, seconds: float, rate: int) -> np.ndarray:
+def tone(kind: int, seed: int, seconds: float, rate: int, noise: float = 0.01) -> np.ndarray:
     """A sine in the middle of bin 2 * kind, with a little noise."""
     t = np.arange(round(seconds * rate)) / rate
     rng = np.random.default_rng([kind, seed])
     frequency = (2 * kind + 0.5) / BINS * RATE / 2
-    return (0.3 * np.sin(2 * np.pi * frequency * t) + 0.01 * rng.standard_normal(len(t))).astype(np.float32)
+    return (0.3 * np.sin(2 * np.pi * frequency * t) + noise * rng.standard_normal(len(t))).astype(np.float32)
 
 
 @dataclass
@@ -36,6 +36,7 @@ class MadeCorpus:
     masked: bool = False
     splits: bool = False
     broken: frozenset[str] = frozenset()
+    noise: float = 0.01
     spec: str = "made:"
     report: CorpusReport = field(default_factory=CorpusReport)
 
@@ -65,7 +66,7 @@ class MadeCorpus:
         if clip.id in self.broken:
             raise CorruptFile(f"{clip.id} is cut off")
         name, _, i = clip.id.rpartition("-")
-        audio = tone(CLASSES.index(name), int(i), self.seconds, sample_rate)
+        audio = tone(CLASSES.index(name), int(i), self.seconds, sample_rate, self.noise)
         if self.several:
             audio = audio + tone((CLASSES.index(name) + 1) % len(CLASSES), int(i), self.seconds, sample_rate)
         return audio

@@ -130,10 +130,10 @@ def test_a_clip_is_cut_without_overlap_and_its_end_filled_up() -> None:
 
 
 def test_several_windows_give_the_curve_with_its_costs() -> None:
-    record = evaluate(MadeModel(), MadeCorpus(), Request(windows=(0.002, 0.5)))
+    record = evaluate(MadeModel(), MadeCorpus(noise=1.0), Request(windows=(0.01, 0.5)))
     rows = record["temporal support"]["rows"]
-    assert [row["window_s"] for row in rows] == [0.002, 0.5] and [row["macs"] for row in rows] == [2, 500]
-    assert rows[0]["accuracy"]["value"] < rows[1]["accuracy"]["value"] == 1.0
+    assert [row["window_s"] for row in rows] == [0.01, 0.5] and [row["macs"] for row in rows] == [10, 500]
+    assert rows[0]["accuracy"]["value"] < rows[1]["accuracy"]["value"]
 
 
 @pytest.mark.parametrize("text", ["", "a", "0", "-1,2", "nan", "inf", ",".join(map(str, range(1, 99)))])

@@ -95,8 +95,7 @@ def qat(
     model, teacher = QatGraph(graph, start_int8).to(device), QatGraph(graph, start_int8).to(device)
     inputs = torch.from_numpy(np.ascontiguousarray(features, np.float32)).to(device)
     targets = _embed(model, inputs, config.batch, rounded=False)
-    model.correct_biases(inputs[: config.correction])
-    start = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    start = _better_biases(model, inputs, targets, config)
     optimiser = torch.optim.Adam(_groups(model, config), betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.steps))
     rng = np.random.default_rng(config.seed)
@@ -160,6 +159,20 @@ def qat_student(
         r, reduction, steps, result.ranges, result.weight_scales, round(result.start, 5), round(result.end, 5)
     )
     return store_record(replace(student, tensors=tensors), record)
+
+
+def _better_biases(model: QatGraph, inputs: torch.Tensor, targets: torch.Tensor, config: QatConfig) -> float:
+    """Correct the biases where that helps (clipped outliers can make it harm); returns the cosine that learning starts at."""
+    plain = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    kept = {name: bias.detach().clone() for name, bias in model.biases.items()}
+    model.correct_biases(inputs[: config.correction])
+    corrected = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    if corrected > plain:
+        return corrected
+    with torch.no_grad():
+        for name, bias in kept.items():
+            model.biases[name].copy_(bias)
+    return plain
 
 
 def varied(inputs: torch.Tensor, batch: int, rng: np.random.Generator) -> torch.Tensor:
