@@ -20,6 +20,7 @@ from tinyclap_edge.evaluate.retrieval import recall_at
 from tinyclap_edge.evaluate.run import TASKS, Request, evaluate
 from tinyclap_edge.evaluate.temporal import parse_windows
 from tinyclap_edge.evaluate.windows import cut, mean_over_windows
+from tinyclap_edge.fit.accuracy_curve import read_curve
 
 ALL = tuple(TASKS)
 
@@ -129,11 +130,14 @@ def test_a_clip_is_cut_without_overlap_and_its_end_filled_up() -> None:
     assert np.allclose(mean, [[0.5, 0.5]])  # each window counts alike, however loud
 
 
-def test_several_windows_give_the_curve_with_its_costs() -> None:
+def test_several_windows_give_the_curve_with_its_costs(tmp_path: Path) -> None:
     record = evaluate(MadeModel(), MadeCorpus(noise=1.0), Request(windows=(0.01, 0.5)))
     rows = record["temporal support"]["rows"]
     assert [row["window_s"] for row in rows] == [0.01, 0.5] and [row["macs"] for row in rows] == [10, 500]
     assert rows[0]["accuracy"]["value"] < rows[1]["accuracy"]["value"]
+    write_record(record, tmp_path)
+    curve = read_curve(tmp_path / "evaluation.json")  # what `fit --accuracy-curve` takes
+    assert curve.accuracy(0.5) == rows[1]["accuracy"]["value"]
 
 
 @pytest.mark.parametrize("text", ["", "a", "0", "-1,2", "nan", "inf", ",".join(map(str, range(1, 99)))])

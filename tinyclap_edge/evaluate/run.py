@@ -95,7 +95,10 @@ def evaluate(
         "left out": left_out,
     }  # fmt: skip
     if len(request.windows) > 1:
-        record["temporal support"] = support_curve(session, request.windows)
+        curve = record["temporal support"] = support_curve(session, request.windows)
+        record["windows"] = [
+            {"window_s": r["window_s"], "accuracy": r[curve["measure"]]} for r in curve["rows"]
+        ]  # `fit`
     record["corpus"]["trouble"] = corpus.report.sentences()
     return record
 
