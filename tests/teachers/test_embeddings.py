@@ -95,3 +95,20 @@ def test_a_folder_without_embeddings_is_refused(tmp_path):
         open_teacher(f"embeddings:{tmp_path / 'absent'}")
     with pytest.raises(UsageError, match="neither"):
         open_teacher(f"embeddings:{tmp_path}")
+
+
+def test_a_store_of_ours_is_such_a_teacher_too(tmp_path):
+    pytest.importorskip("torch")
+    from tinyclap_edge.data.corpora import open_corpus
+    from tinyclap_edge.data.store.embed import EmbedRequest, embed_corpus
+
+    reference = open_teacher("reference")
+    corpus = open_corpus("sounds:3:7")
+    embed_corpus(EmbedRequest(reference, corpus, tmp_path / "store", workers=0))
+    held = open_teacher(f"embeddings:{tmp_path / 'store'}")
+    assert held.card.dim == 384 and held.identity == reference.identity and len(held.ids) == 3
+    clip = next(c for c in corpus.clips(None) if c.id == held.ids[2])
+    wanted = reference.embed_audio([corpus.read(clip, 16000)])[0]
+    assert np.abs(held.embeddings([held.ids[2]])[0] - wanted).max() < 1e-3  # a store may keep half precision
+    with pytest.raises(UsageError, match="no embedding of the clip 'z'"):
+        held.embeddings(["z"])
