@@ -40,6 +40,7 @@ def quietly(out: Path, **changes: Any) -> Run:
         ("edge", ["crops=2", "consistency=0.5", "mask=0.3", "mixup=0.5", "anchors=16"]),
         ("edge", ["qat_steps=2"]),
         ("tinyclap", ["head_share=0.34"]),
+        ("tinyclap", ["precision=bfloat16"]),
         ("ssondo", ["hidden=16", "clusters=4"]),
         ("ssondo", ["hidden=16", "loss=infonce", "sampler=plain"]),
         ("ssondo", ["hidden=16", "loss=kl", "sampler=plain"]),

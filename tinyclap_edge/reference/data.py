@@ -18,13 +18,12 @@ from tinyclap_edge.data.sounds.captions import Description
 from tinyclap_edge.data.sounds.corpus import Clip, render_many
 from tinyclap_edge.data.sounds.folds import SEEN, VALIDATION
 from tinyclap_edge.data.sounds.registry import Traits
-from tinyclap_edge.evaluate.shifts import pink_noise
+from tinyclap_edge.distill import noise
 from tinyclap_edge.frontend.fixed import logmel_q8
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.reference.config import BuildConfig
 
 VALIDATION_SEED = 40_000_000
-NOISE_LEVEL_DB = -26.0
 Log = Callable[[str], None]
 
 
@@ -117,14 +116,5 @@ def load_shards(names: list[str], folder: Path) -> Clips:
 
 
 def noise_shapes(config: BuildConfig, spec: FrontendSpec) -> np.ndarray:
-    """(2 * noise_shapes, frames, mels) float32 dB: log-mels of white, then of pink noise at NOISE_LEVEL_DB."""
-    rng = np.random.default_rng(config.seed + 1)
-    gain = 10 ** (NOISE_LEVEL_DB / 20)
-    samples = spec.window_total_samples
-    rows = []
-    for colour in ("white", "pink"):
-        for _ in range(config.noise_shapes):
-            sound = rng.standard_normal(samples) if colour == "white" else pink_noise(rng, samples)
-            pcm = np.clip(np.round(sound * gain * 32768), -32768, 32767).astype(np.int16)
-            rows.append(logmel_q8(pcm, spec).astype(np.float32) / 256)
-    return np.stack(rows)
+    """(2 * noise_shapes, frames, mels) float32 dB: the noise that training draws from."""
+    return noise.noise_shapes(spec, config.noise_shapes, config.seed + 1)

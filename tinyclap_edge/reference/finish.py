@@ -19,6 +19,8 @@ from tinyclap_edge.bundle.encoder import make_encoder
 from tinyclap_edge.distill.augment import NoiseShapes, augment
 from tinyclap_edge.distill.checkpoint import load_checkpoint
 from tinyclap_edge.distill.loop import lean
+from tinyclap_edge.distill.noise import NOISE_LEVEL_DB
+from tinyclap_edge.distill.space import embed_features, student_file
 from tinyclap_edge.evaluate.harness import evaluation_texts, examine, reduce_texts
 from tinyclap_edge.evaluate.quantized import int8_embed
 from tinyclap_edge.evaluate.sets import EvaluationSet, build_sets
@@ -26,17 +28,14 @@ from tinyclap_edge.evaluate.threshold import choose_threshold, examine_threshold
 from tinyclap_edge.evaluate.zeroshot import Texts, class_matrix, top1, unit
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.labels.encode import quantize_rows
-from tinyclap_edge.reduce.prune import magnitude_order, random_order, selection
-from tinyclap_edge.reduce.rotate import rotation
+from tinyclap_edge.reduce.prune import random_order, selection
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
-from tinyclap_edge.reference.data import NOISE_LEVEL_DB, load_shards, shards_of
+from tinyclap_edge.reference.data import load_shards, shards_of
 from tinyclap_edge.reference.students import load_pool
 from tinyclap_edge.reference.teaching import project
-from tinyclap_edge.students.file import StudentFile, write_student
-from tinyclap_edge.students.layout import tensor_shapes
-from tinyclap_edge.students.phinet_config import parse_arch
+from tinyclap_edge.students.file import write_student
 from tinyclap_edge.students.phinet_torch import Student
-from tinyclap_edge.teachers.reference import DIM, ReferenceTeacher, load_teacher, normalise, save_teacher
+from tinyclap_edge.teachers.reference import DIM, ReferenceTeacher, load_teacher, save_teacher
 
 _BASIS_CLIPS = 4000
 
@@ -95,14 +94,9 @@ def load_student(recipe: StudentRecipe, work: Path) -> Student:
     return student
 
 
-@torch.no_grad()
-def embed_student(student: Student, features: np.ndarray, batch: int = 256) -> np.ndarray:
+def embed_student(student: Student, features: np.ndarray) -> np.ndarray:
     """(n, dim) float32 of features (n, frames, mels) int16 in 1/256 dB."""
-    parts = []
-    for start in range(0, len(features), batch):
-        db = torch.from_numpy(features[start : start + batch].astype(np.float32)) / 256.0
-        parts.append(student(normalise(db).contiguous(memory_format=torch.channels_last)))
-    return torch.cat(parts).numpy()
+    return embed_features(student, features, FrontendSpec())
 
 
 def finish_student(
@@ -120,21 +114,12 @@ def finish_student(
         captions, clean = stored["captions"].astype(np.float32), int(stored["clips"])
     picks = np.random.default_rng(config.seed + 5).permutation(clean)[:_BASIS_CLIPS]
     basis_audio = embed_student(student, pool.features[np.sort(picks)])
-    basis, order = rotation(basis_audio, captions), magnitude_order(basis_audio, captions)
+    made = student_file(
+        recipe.name, student, recipe.arch, spec, basis_audio, captions, teacher.text_projection.detach().numpy(),
+        teacher.text_mean.numpy(), r=recipe.default_r,
+    )  # fmt: skip
+    basis, order = made.rotation, made.order
     matrix = basis[: recipe.default_r]
-    state = student.state_dict()
-    made = StudentFile(
-        name=recipe.name,
-        arch=recipe.arch,
-        dim=DIM,
-        frontend=spec,
-        tensors={n: state[n].contiguous().numpy() for n in tensor_shapes(parse_arch(recipe.arch), DIM)},
-        rotation=basis,
-        order=order,
-        text_projection=teacher.text_projection.detach().numpy(),
-        text_mean=teacher.text_mean.numpy(),
-        default_r=recipe.default_r,
-    )
     encoder = make_encoder(made, recipe.default_r, None, "minmax", load_calibration(out / "calibration.npz"))
     embed = _remember(lambda features: embed_student(student, features))
     integer = _remember(int8_embed(encoder.graph, spec))

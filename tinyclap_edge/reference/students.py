@@ -15,8 +15,9 @@ from tinyclap_edge.distill.augment import NoiseShapes, augment
 from tinyclap_edge.distill.checkpoint import load_checkpoint, save_checkpoint
 from tinyclap_edge.distill.loop import TrainConfig, lean, train
 from tinyclap_edge.distill.losses import cosine_distillation_loss, similarity_distillation_loss
+from tinyclap_edge.distill.noise import NOISE_LEVEL_DB
+from tinyclap_edge.distill.samplers import Order
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
-from tinyclap_edge.reference.data import NOISE_LEVEL_DB
 from tinyclap_edge.students.phinet_torch import Student
 from tinyclap_edge.teachers.reference import DIM, normalise
 
@@ -66,8 +67,8 @@ def train_student(
     targets = F.normalize(torch.from_numpy(pool.embeddings.astype(np.float32) - pool.mean), dim=-1)
     draw = np.random.default_rng(config.seed + 13).permutation(len(targets))
     anchors = targets[draw[: config.anchors]].to(device)
-    everything = _Order(len(targets), config.seed)
-    plain = _Order(len(SEEN[: config.seen_families]) * config.clips_per_family, config.seed + 17)  # they come first
+    everything = Order(len(targets), config.seed)
+    plain = Order(len(SEEN[: config.seen_families]) * config.clips_per_family, config.seed + 17)  # they come first
     plain_size = round(config.plain_share * config.student_batch)
 
     def loss(step: int, generator: torch.Generator) -> torch.Tensor:
@@ -92,22 +93,3 @@ def train_student(
     weights = train(student, loss, training, checkpoint=checkpoint, log=log, title=recipe.name)
     save_checkpoint(final, {"model": weights})
     return weights
-
-
-class _Order:
-    """Epochs of permutations, addressed by step, so that a resumed run continues in the same order."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed = count, seed
-        self.epoch, self.permutation = -1, np.zeros(0, np.int64)
-
-    def batch(self, step: int, size: int) -> np.ndarray:
-        out: list[int] = []
-        at = step * size
-        while len(out) < size:
-            epoch, offset = divmod(at + len(out), self.count)
-            if epoch != self.epoch:
-                self.epoch = epoch
-                self.permutation = np.random.default_rng([self.seed, 5, epoch]).permutation(self.count)
-            out.extend(self.permutation[offset : offset + size - len(out)].tolist())
-        return np.array(out)

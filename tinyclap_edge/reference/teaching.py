@@ -16,9 +16,10 @@ from tinyclap_edge.distill.augment import NoiseShapes, augment, mix_powers
 from tinyclap_edge.distill.checkpoint import load_checkpoint, save_checkpoint
 from tinyclap_edge.distill.loop import TrainConfig, train
 from tinyclap_edge.distill.losses import cosine_distillation_loss, soft_contrastive_loss
+from tinyclap_edge.distill.noise import NOISE_LEVEL_DB
 from tinyclap_edge.evaluate.zeroshot import class_matrix, top1
 from tinyclap_edge.reference.config import BuildConfig
-from tinyclap_edge.reference.data import NOISE_LEVEL_DB, Clips
+from tinyclap_edge.reference.data import Clips
 from tinyclap_edge.teachers.reference import DIM, ReferenceTeacher, normalise
 
 Log = Callable[[str], None]
