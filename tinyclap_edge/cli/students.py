@@ -57,6 +57,7 @@ def _show(student: str, input_shape: str | None, top: int | None) -> dict[str, A
     family, arch = find_family(arch), canonical_arch(arch)
     shape = _shape(input_shape) if input_shape else shape
     cost = student_cost(arch, shape, top)
+    say(f"{family.title} ({family.source})")
     result(f"{arch}")
     result(f"params         {cost.params:,}\nmacs           {cost.macs:,}")
     result(f"peak_elements  {cost.peak_elements:,}  (input + output of one layer: bytes in int8, layer by layer)")
