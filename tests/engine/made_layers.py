@@ -47,7 +47,7 @@ class Maker:
     extreme: bool = False
     in_zero_point: int = -128
     fine: bool = False  # weights and biases so small that results with shifts of 1 to 3 do not saturate: many halves
-    odd_weights: bool = False  # the variant's weights stand at an odd address
+    odd_weights: bool = False  # the variant's weights, and the shifts, stand at an odd address
 
     def codes(self, *shape: int) -> np.ndarray:
         if self.extreme:
@@ -69,6 +69,11 @@ class Maker:
         multiplier = np.select([kind < 0.1, kind < 0.2, kind < 0.23], [1 << 30, (1 << 31) - 1, 0], multiplier)
         return np.stack([multiplier, self.rng.choice(self.shifts, count)], axis=1).astype(np.int32)
 
+    def split(self, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray | Odd]:
+        """The arrays of tce_scales: (count,) int32 multipliers, (count,) int8 shifts, which may stand anywhere too."""
+        shifts = scales[:, 1].astype(np.int8)
+        return scales[:, 0].copy(), Odd(shifts) if self.odd_weights else shifts
+
     def biases(self, scales: np.ndarray, taps: int) -> np.ndarray:
         """(count,) int32 that keep |sum| * 2^max(shift, 0) below 2^30."""
         room = (((1 << 30) - 1) >> np.maximum(scales[:, 1], 0)) - 128 * 128 * taps
@@ -86,7 +91,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_conv1x1_s8", isa, weights)
-            layer = Struct(w, bias, *split(scales), k, c_out, self.output)
+            layer = Struct(w, bias, *self.split(scales), k, c_out, self.output)
             scratch = Scratch(scratch_bytes("tce_conv1x1_s8", isa, {"k": k, "c_out": c_out, "pixels": pixels}))
             return x, Out(pixels * c_out), pixels, scratch, layer
 
@@ -99,7 +104,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_conv_s8", isa, weights)
-            product = Struct(w, bias, *split(scales), k, c_out, self.output)
+            product = Struct(w, bias, *self.split(scales), k, c_out, self.output)
             layer = Struct(window.fields(), product, self.in_zero_point)
             numbers = {"window": window.numbers(), "product": {"k": k, "c_out": c_out}}
             return rows, Out(window.out_w * c_out), Scratch(scratch_bytes("tce_conv_s8", isa, numbers)), layer
@@ -114,7 +119,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed(f"{kernel}_s8", isa, weights)
-            layer = Struct(window.fields(), w, bias, *split(scales), multiplier, self.in_zero_point, self.output)
+            layer = Struct(window.fields(), w, bias, *self.split(scales), multiplier, self.in_zero_point, self.output)
             scratch = Scratch(scratch_bytes(f"{kernel}_s8", isa, {"window": window.numbers()}))
             return rows, Out(window.out_w * outputs), scratch, layer
 
@@ -131,7 +136,7 @@ class Maker:
 
         def arguments(isa: str) -> tuple[Any, ...]:
             w = self.packed("tce_dense_s8", isa, weights)
-            layer = Struct(w, bias, *split(scales), c_in, c_out, self.output)
+            layer = Struct(w, bias, *self.split(scales), c_in, c_out, self.output)
             scratch = Scratch(scratch_bytes("tce_dense_s8", isa, {"c_in": c_in, "c_out": c_out}))
             return x, Out(rows * c_out), rows, scratch, layer
 
@@ -224,11 +229,6 @@ class Window:
 
     def fields(self) -> Struct:
         return Struct(*self.numbers().values())
-
-
-def split(scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays of tce_scales: (count,) int32 multipliers, (count,) int8 shifts."""
-    return scales[:, 0].copy(), scales[:, 1].astype(np.int8)
 
 
 def Sums(channels: int) -> Out:
