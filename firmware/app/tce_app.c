@@ -60,13 +60,22 @@ static const int16_t *newest_scores(void *context) {
 
 static tce_link_outcome run_command(void *context, uint8_t command, const uint8_t *payload, uint32_t count,
                                     uint8_t *answer) {
-    const tce_app *app = context;
+    tce_app *app = context;
+    if (command == TCE_LINK_HELLO) { /* whoever measured has gone: the rows are the sound's again */
+        app->rows_until_window = app->held != 0 ? TCE_APP_ROWS : app->rows_until_window;
+        app->held = 0;
+    }
     return tce_commands_run(&app->commands, command, payload, count, answer);
 }
 
 static void write_link(void *context, const uint8_t *bytes, uint32_t count) {
     const tce_app *app = context;
     tce_port_link_write(&app->port_link, &app->port, bytes, count);
+}
+
+static void take_text(void *context, const uint8_t *bytes, uint32_t count) {
+    tce_app *app = context;
+    tce_mlperf_push(&app->mlperf, bytes, count);
 }
 
 static int open_labels(tce_app *app) {
@@ -95,7 +104,8 @@ static void open_link(tce_app *app) {
         .scores = newest_scores,
     };
     app->commands = (tce_commands){&app->commands_config, &app->slots};
-    app->link_config = (tce_link_config){.context = app, .command = run_command, .write = write_link};
+    app->link_config =
+        (tce_link_config){.context = app, .command = run_command, .write = write_link, .text = take_text};
     tce_link_open(&app->link, &app->link_config);
 }
 
@@ -113,32 +123,6 @@ static void serve(tce_app *app) {
         tce_text_decimal(&app->text, app->slots.labels.count);
         tce_text_line(&app->text);
     }
-}
-
-int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
-    app->config = config;
-    app->arena = arena;
-    app->pcm_filled = 0;
-    app->next_row = 0;
-    app->rows_until_window = TCE_APP_ROWS;
-    app->windows = 0;
-    app->sound_ended = 0;
-    app->scored_changes = 0;
-    app->told_changes = 0;
-    const int opened = tce_port_open(&app->port);
-    tce_text_init(&app->text, &app->port);
-    if (opened != TCE_PORT_OK) {
-        return opened == TCE_PORT_ERR_CONSOLE ? opened : stop(app, "audio", opened);
-    }
-    tce_port_link_open(&app->port_link, &app->flash);
-    const int labels = open_labels(app);
-    if (labels != TCE_LABELS_OK) {
-        (void)stop(app, "labels", labels);
-        return TCE_APP_ERR_LABELS;
-    }
-    open_link(app);
-    write_banner(app);
-    return TCE_APP_OK;
 }
 
 /* The ring, oldest row first, through the network. Where rows can be pushed its input needs no room of its own, and the
@@ -164,15 +148,90 @@ static void encode(tce_app *app) {
 #endif
 }
 
+static int score(tce_app *app) {
+    app->scored_changes = app->slots.changes;
+    return tce_labels_score(&app->slots.labels, tce_encoder_output(app->arena), TCE_ENCODER_OUTPUT_ZERO_POINT,
+                            app->scores);
+}
+
+/* A benchmark's host fills the rows, from the first on. */
+static void hold(void *context) {
+    tce_app *app = context;
+    app->held = 1;
+    app->next_row = 0;
+}
+
+static void infer(void *context) {
+    tce_app *app = context;
+    encode(app);
+    (void)score(app);
+}
+
+static const int16_t *inferred_scores(void *context, int32_t *count) {
+    const tce_app *app = context;
+    *count = app->slots.labels.count;
+    return app->scores;
+}
+
+static uint32_t microseconds(void *context) {
+    (void)context;
+    return tce_port_link_microseconds();
+}
+
+/* Only where there is a link: nobody else could drive a benchmark. */
+static void open_mlperf(tce_app *app) {
+    app->mlperf_config = (tce_mlperf_config){
+        .context = app,
+        .text = &app->text,
+        .input = app->rows[0],
+        .input_bytes = TCE_ENCODER_INPUT_BYTES,
+        .hold = hold,
+        .infer = infer,
+        .scores = inferred_scores,
+        .microseconds = microseconds,
+    };
+    app->mlperf = (tce_mlperf){.config = &app->mlperf_config};
+    if (app->port_link.bytes >= 0) {
+        tce_mlperf_open(&app->mlperf, &app->mlperf_config);
+    }
+}
+
+int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
+    app->config = config;
+    app->arena = arena;
+    app->pcm_filled = 0;
+    app->next_row = 0;
+    app->rows_until_window = TCE_APP_ROWS;
+    app->windows = 0;
+    app->sound_ended = 0;
+    app->held = 0;
+    app->scored_changes = 0;
+    app->told_changes = 0;
+    const int opened = tce_port_open(&app->port);
+    tce_text_init(&app->text, &app->port);
+    if (opened != TCE_PORT_OK) {
+        return opened == TCE_PORT_ERR_CONSOLE ? opened : stop(app, "audio", opened);
+    }
+    tce_port_link_open(&app->port_link, &app->flash);
+    const int labels = open_labels(app);
+    if (labels != TCE_LABELS_OK) {
+        (void)stop(app, "labels", labels);
+        return TCE_APP_ERR_LABELS;
+    }
+    open_link(app);
+    write_banner(app);
+    open_mlperf(app);
+    return TCE_APP_OK;
+}
+
 static int run_window(tce_app *app) {
     encode(app);
     const int8_t *embedding = tce_encoder_output(app->arena);
-    const int scored = tce_labels_score(&app->slots.labels, embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
+    const int scored = score(app);
     if (scored != TCE_LABELS_OK) {
         (void)stop(app, "score", scored);
         return TCE_APP_ERR_SCORE;
     }
-    app->scored_changes = app->slots.changes;
     tce_text *text = &app->text;
     tce_text_string(text, "W ");
     tce_text_decimal(text, app->windows);
@@ -190,17 +249,27 @@ static int run_window(tce_app *app) {
     return 1;
 }
 
-int tce_app_step(tce_app *app) {
-    int events = tce_port_link_wait(&app->port_link, &app->port, !app->sound_ended);
-    while ((events & TCE_PORT_SOUND) == 0) {
-        if (events == 0) {
+/* Answers the link until sound can be read: 1, or 0 when neither sound nor bytes can come any more. */
+static int await(tce_app *app) {
+    for (;;) {
+        const int sound = app->sound_ended == 0 && app->held == 0;
+        const int events = tce_port_link_wait(&app->port_link, &app->port, sound);
+        if ((events & TCE_PORT_BYTES) != 0) {
+            serve(app);
+            tce_mlperf_run(&app->mlperf);
+        } else if (events == 0) {
             return 0;
         }
-        serve(app);
-        events = tce_port_link_wait(&app->port_link, &app->port, !app->sound_ended);
+        if ((events & TCE_PORT_SOUND) != 0 && app->held == 0) {
+            tce_mlperf_run(&app->mlperf); /* what came while the encoder ran */
+            return 1;
+        }
     }
-    if ((events & TCE_PORT_BYTES) != 0) {
-        serve(app);
+}
+
+int tce_app_step(tce_app *app) {
+    if (await(app) == 0) {
+        return 0;
     }
     if (app->pcm_filled == TCE_LOGMEL_WINDOW) { /* keep what the next frame shares with this one */
         app->pcm_filled = TCE_LOGMEL_WINDOW - TCE_LOGMEL_HOP;

@@ -6,7 +6,7 @@
  *                                                       encoder -> embedding [r] -> scores [labels]
  *
  * Beside it the link: requests of a host are answered while no sound is due and between two rows of the encoder, and a
- * label pack that it pushes is in use from the next window on (docs/protocol.md).
+ * label pack that it pushes is in use from the next window on (docs/protocol.md). Text of a host is MLPerf Tiny's.
  *
  * All state is in the caller's tce_app and the caller's arena; nothing is allocated.
  *
@@ -26,6 +26,7 @@
 #include "tce_label_slots.h"
 #include "tce_link.h"
 #include "tce_logmel.h"
+#include "tce_mlperf.h"
 #include "tce_port.h"
 #include "tce_port_link.h"
 #include "tce_text.h"
@@ -75,6 +76,9 @@ typedef struct {
     tce_commands commands;
     tce_link_config link_config;
     tce_link link;
+    tce_mlperf_config mlperf_config;
+    tce_mlperf mlperf;
+    int32_t held;            /* 1 while a benchmark owns the rows: no sound is read */
     uint32_t scored_changes; /* slots.changes when scores were computed */
     uint32_t told_changes;   /* slots.changes when LABELS was written */
 

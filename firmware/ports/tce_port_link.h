@@ -24,6 +24,9 @@ void tce_port_link_open(tce_port_link *link, tce_flash *flash);
  * or both, or 0 when neither can come any more. Without a link it says at once that sound can be read. */
 int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound);
 
+/* A clock that runs on while the board computes, from anywhere; it may wrap. */
+uint32_t tce_port_link_microseconds(void);
+
 /* Bytes that have come, at most `capacity`, without waiting; how many. Closes the link when the host has gone. */
 int32_t tce_port_link_read(tce_port_link *link, uint8_t *bytes, int32_t capacity);
 

@@ -14,7 +14,8 @@ from tinyclap_edge.students.presets import presets
 
 DEFAULT_STACK_BYTES = 8 * 1024
 # Static data of the application beside the stack: audio, log-mel scratch and tables in RAM, rows, scores, and about 1 KB
-# of the link (the frame that comes in, the answer that goes out, what the label slots remember). The linker has the last word; this estimate only decides whether arena and data may share a region.
+# of the link (the frame that comes in, the answer that goes out, what the label slots remember). The linker has the last
+# word; this estimate only decides whether arena and data may share a region.
 DATA_ESTIMATE_BYTES = 24 * 1024
 # Code beside the constants that are known before linking: label slots must leave it room.
 CODE_ESTIMATE_BYTES = 96 * 1024

@@ -171,6 +171,13 @@ class EmulatorBoard:
         except TinyclapError as error:
             self.failure = error
 
+    def join(self) -> None:
+        """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+        if self.failure is not None:
+            raise self.failure
+
     @property
     def running(self) -> bool:
         """Whether the firmware has neither ended nor failed."""

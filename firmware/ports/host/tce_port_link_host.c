@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SECTOR_BYTES = 4096, SLOT_SECTORS = 70, PROGRAM_BYTES = 256, FLASH_BYTES = 2 * SECTOR_BYTES * SLOT_SECTORS };
@@ -76,6 +77,12 @@ int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int soun
         return 0;
     }
     return (files[0].revents != 0 ? TCE_PORT_BYTES : 0) | (files[1].revents != 0 ? TCE_PORT_SOUND : 0);
+}
+
+uint32_t tce_port_link_microseconds(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)((uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);
 }
 
 int32_t tce_port_link_read(tce_port_link *link, uint8_t *bytes, int32_t capacity) {

@@ -5,7 +5,7 @@
 #include "tce_port_link.h"
 #include "tce_semihost.h"
 
-enum { OPEN_UPDATE_BINARY = 3 /* fopen "r+b" */, SYS_SEEK = 0x0A };
+enum { OPEN_UPDATE_BINARY = 3 /* fopen "r+b" */, SYS_SEEK = 0x0A, SYS_ELAPSED = 0x30 };
 
 /* From the linker script: where the two slots lie, and as values the bytes of a sector and of a unit of programming. */
 extern const uint8_t tce_ld_labels_start[], tce_ld_labels_end[], tce_ld_labels_sector[], tce_ld_labels_unit[];
@@ -67,6 +67,13 @@ int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int soun
     (void)write_file(link->events, &asked, 1);
     const uintptr_t arguments[3] = {(uintptr_t)link->events, (uintptr_t)&events, 1};
     return tce_semihost_call(TCE_SYS_READ, arguments) == 0 ? events : 0;
+}
+
+/* Ticks of the target, which the emulator of a serial board counts in microseconds. */
+uint32_t tce_port_link_microseconds(void) {
+    uint32_t ticks[2] = {0, 0}; /* low word first */
+    (void)tce_semihost_call(SYS_ELAPSED, (const uintptr_t *)(const void *)ticks);
+    return ticks[0];
 }
 
 int32_t tce_port_link_read(tce_port_link *link, uint8_t *bytes, int32_t capacity) {

@@ -6,11 +6,13 @@ opened for reading and the exit are served; anything else answers -1, as the spe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 SYS_OPEN, SYS_CLOSE, SYS_WRITEC, SYS_WRITE0, SYS_WRITE, SYS_READ = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 SYS_ISTTY, SYS_SEEK, SYS_FLEN, SYS_GET_CMDLINE, SYS_EXIT, SYS_EXIT_EXTENDED = 0x09, 0x0A, 0x0C, 0x15, 0x18, 0x20
+SYS_ELAPSED = 0x30
 APPLICATION_EXIT = 0x20026
 _CONSOLE = 1
 _FIRST_FILE = 3
@@ -116,6 +118,9 @@ class SemihostingFiles:
                 return FAILED
             write(buffer, self.command_line + b"\0")
             write(argument + 4, len(self.command_line).to_bytes(4, "little"))
+            return 0
+        if operation == SYS_ELAPSED:  # ticks are microseconds of this PC
+            write(argument, (time.monotonic_ns() // 1000).to_bytes(8, "little"))
             return 0
         if operation == SYS_EXIT_EXTENDED:
             reason, code = words(2)

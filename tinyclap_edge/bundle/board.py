@@ -1,0 +1,33 @@
+"""An export as a serial board: its image, built by PlatformIO, in the emulator behind a pty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tinyclap_edge.audio import read_audio
+from tinyclap_edge.bundle.read import Bundle
+from tinyclap_edge.device.board_sound import PacedSound
+from tinyclap_edge.device.build import build
+from tinyclap_edge.device.serial_board import EmulatorBoard
+from tinyclap_edge.errors import UsageError
+
+
+def emulated_board(bundle: Bundle, flash: Path, audio: Path | str | None = None) -> EmulatorBoard:
+    """A board that is ready to start: use it as a context.
+
+    flash: the file that keeps its labels; audio: a sound file that it hears again and again at its own speed, silence by
+    default. UsageError for a board that unicorn has no core of; else as `build` and `read_audio`.
+    """
+    if not bundle.board.emulator.unicorn:
+        raise UsageError(
+            f"unicorn has no model of {bundle.board.name} ({bundle.board.core})",
+            "`tinyclap-edge boards` lists the emulated ones",
+        )
+    if flash.exists() and not flash.is_file():
+        raise UsageError(f"{flash} is no file", "name the file that keeps the labels")
+    rate = bundle.spec.sample_rate_hz
+    pcm = np.zeros(rate, np.int16) if audio is None else read_audio(audio, rate).pcm
+    image = build(bundle.firmware).elf
+    return EmulatorBoard(bundle.board, image, PacedSound(pcm, rate), flash, bundle.hop_frames)

@@ -1,0 +1,36 @@
+"""`emulate`: an export as a serial board behind a pty, so that whatever talks to a board can be tried without one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyclap_edge.cli.output import progress, result, say, verb
+
+
+@verb("emulate")
+@click.argument("bundle", type=click.Path())
+@click.option("--audio", type=click.Path(dir_okay=False), help="What it listens to, again and again; default: silence.")
+@click.option("--flash", type=click.Path(dir_okay=False), help="File that keeps pushed labels; default: forgotten.")
+@click.option("--port-file", type=click.Path(dir_okay=False), help="File to write the port's name to.")
+def command(bundle: str, audio: str | None, flash: str | None, port_file: str | None) -> dict[str, Any]:
+    """Run an export (directory or .tce) as a serial board in the emulator until Ctrl-C; its port is printed."""
+    from tinyclap_edge.bundle.board import emulated_board
+    from tinyclap_edge.bundle.read import open_bundle
+
+    with open_bundle(bundle) as opened, tempfile.TemporaryDirectory(prefix="tce-board-") as work:
+        with progress(f"building {opened.board.name}"):
+            board = emulated_board(opened, Path(flash) if flash else Path(work) / "labels.flash", audio)
+        with board as running:
+            result(running.port)
+            say(f"{opened.board.name} listens, Ctrl-C ends it; `tinyclap-edge labels show --port {running.port}`")
+            if port_file:
+                Path(port_file).write_text(running.port + "\n", encoding="utf-8")
+            try:
+                running.join()
+            except KeyboardInterrupt:
+                say("stopped")
+            return {"port": running.port, "board": opened.board.name, "lost_bytes": running.line.lost_bytes}
