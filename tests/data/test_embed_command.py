@@ -12,8 +12,10 @@ from cli.command import cli, refused
 from data.plain_teacher import PlainTeacher
 from data.tiny_corpora import esc50
 
+from tinyclap_edge.cli.main import main
 from tinyclap_edge.data.corpora import open_corpus
 from tinyclap_edge.data.store.embed import EmbedRequest, embed_corpus
+from tinyclap_edge.errors import TinyclapError
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +28,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_reference_teacher_embeds_procedural_sounds_with_log_mels_for_students(tmp_path: Path) -> None:
+def test_the_reference_teacher_embeds_procedural_sounds_with_log_mels_for_students(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("torch")
-    args = ("--teacher", "reference", "--data", "sounds:6:1", "--features", "small", "--workers", "0", "--json")
-    done = cli("embed", *args, "--out", str(tmp_path / "s"))
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    args = [
+        "embed",
+        "--teacher",
+        "reference",
+        "--data",
+        "sounds:6:1",
+        "--features",
+        "small",
+        "--workers",
+        "0",
+        "--json",
+    ]
+    main([*args, "--out", str(tmp_path / "s")], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
     assert (told["command"], told["data"]["rows"], told["data"]["added"], told["data"]["dim"]) == (
         "embed run",
         6,
@@ -39,10 +53,11 @@ def test_the_reference_teacher_embeds_procedural_sounds_with_log_mels_for_studen
         384,
     )
     for i in (1, 2):
-        part = cli("embed", *args, "--out", str(tmp_path / f"p{i}"), "--shard", f"{i}/2")
-        assert part.returncode == 0, part.stderr
-    merged = cli("embed", "merge", str(tmp_path / "p1"), str(tmp_path / "p2"), "--out", str(tmp_path / "m"))
-    assert merged.returncode == 0 and "6 rows" in merged.stdout, merged.stderr
+        main([*args, "--out", str(tmp_path / f"p{i}"), "--shard", f"{i}/2"], standalone_mode=False)
+    capsys.readouterr()
+    parts = [str(tmp_path / "p1"), str(tmp_path / "p2")]
+    main(["embed", "merge", *parts, "--out", str(tmp_path / "m")], standalone_mode=False)
+    assert "6 rows" in capsys.readouterr().out
 
     from tinyclap_edge.data.store import EmbeddingStore
     from tinyclap_edge.students.presets import find_student
@@ -75,26 +90,38 @@ def test_verify_names_what_is_damaged_and_ends_with_7(store: Path, tmp_path: Pat
     refused(cli("embed", "verify", str(broken)), 7, "shard-00000/rows.json has other bytes")
 
 
+def failure(args: tuple[str, ...]) -> TinyclapError:
+    """The error that the command line puts into words, in this process."""
+    with pytest.raises(TinyclapError) as error:
+        main(["embed", *args], standalone_mode=False)
+    return error.value
+
+
 @pytest.mark.parametrize(
-    ("args", "code", "words"),
+    ("args", "words"),
     [
-        (("--teacher", "reference", "--data", "esc50:.", "--out", "x"), 2, ["meta/esc50.csv"]),
-        (("--teacher", "reference", "--data", "esc51:.", "--out", "x"), 2, ["esc51", "esc50"]),
-        (("--teacher", "reference2", "--data", "sounds:4", "--out", "x"), 2, ["reference2", "reference"]),
-        (("--teacher", "reference", "--data", "sounds:4", "--out", "x", "--shard", "2of3"), 2, ["i/n"]),
-        (("--teacher", "reference", "--data", "sounds:4", "--out", "x", "--features", "huge"), 2, ["huge"]),
-        (("verify", "nowhere"), 2, ["no embedding store"]),
-        (("merge", "nowhere", "--out", "x"), 2, ["no embedding store"]),
+        (("--teacher", "reference", "--data", "esc50:."), ["meta/esc50.csv"]),
+        (("--teacher", "reference", "--data", "esc51:."), ["esc51", "esc50"]),
+        (("--teacher", "reference2", "--data", "sounds:4"), ["reference2", "mean reference"]),
+        (("--teacher", "reference", "--data", "sounds:4", "--shard", "2of3"), ["i/n"]),
+        (("--teacher", "reference", "--data", "sounds:4", "--features", "huge"), ["huge"]),
+        (("--teacher", "reference", "--data", "sounds:4", "--split", "dev"), ["no split 'dev'"]),
+        (("--teacher", "reference", "--data", "sounds:4", "--segment", "nan"), ["outside 0.05"]),
+        (("merge", "nowhere"), ["no embedding store"]),
     ],
 )
 def test_a_wrong_line_is_one_error_and_writes_nothing(
-    args: tuple[str, ...], code: int, words: list[str], tmp_path: Path
+    args: tuple[str, ...], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused(cli("embed", *args, cwd=tmp_path), code, *words)
+    monkeypatch.chdir(tmp_path)
+    error = failure((*args, "--out", "x"))
+    assert error.exit_code == 2
+    for word in words:
+        assert word in f"{error.fact} {error.hint}"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_of_another_teacher_is_refused_with_7(store: Path, tmp_path: Path) -> None:
+def test_a_store_of_another_teacher_is_refused_with_7(store: Path) -> None:
     pytest.importorskip("torch")
-    done = cli("embed", "--teacher", "reference", "--data", "sounds:2", "--out", str(store), "--workers", "0")
-    refused(done, 7, "holds embeddings of plain", "not reference")
+    error = failure(("--teacher", "reference", "--data", "sounds:2", "--out", str(store), "--workers", "0"))
+    assert error.exit_code == 7 and "holds embeddings of plain" in error.fact and "not reference" in error.fact
