@@ -58,10 +58,11 @@ class Budgets:
                 )
         return self
 
-    def axes(self, curve: AccuracyCurve | None) -> Axes:
+    def axes(self, curve: AccuracyCurve | None, within: Axes | None = None) -> Axes:
         """The space to search. A curve brings its windows, unless some were asked for."""
         windows = self.windows_s or (tuple(sorted(curve.points)) if curve else ())
-        axes = Axes(windows_s=windows) if windows else Axes()
+        axes = within or Axes()
+        axes = replace(axes, windows_s=windows) if windows else axes
         streams = tuple(kind for kind in axes.kinds if not kind[0])  # squeeze-and-excite needs whole maps
         return replace(axes, kinds=streams) if self.use.continuous else axes
 

@@ -1,6 +1,7 @@
 """`make calibrate`: run small encoders in the emulators, fit the instruction model, measure code, write calibration.json.
 
-python -m tinyclap_edge.fit.calibrate [CORE ...]      only these cores; the others stay as they are
+python -m tinyclap_edge.fit.calibrate [CORE ...]              only these cores; the others stay as they are
+python -m tinyclap_edge.fit.calibrate --only firmware         after a change of anything but kernels and code generator
 
 Coefficients are found by non-negative least squares over relative errors, a variant of a kernel at a time: a loop's
 turn cannot take less than no instructions, and a layer of a thousand counts as much as one of a million.
@@ -27,6 +28,7 @@ from tinyclap_edge.fit.instruction_model import CALIBRATION, SCHEDULE, calls_of
 from tinyclap_edge.fit.measure import Counted, count_encoder
 
 SCHEMA_VERSION = 1
+PARTS = ("kernels", "firmware")
 DIGITS = 4
 
 Rows = dict[str, list[tuple[dict[str, float], float]]]  # by variant: terms of one call, instructions of one call
@@ -38,23 +40,33 @@ def main() -> int:
         prog="python -m tinyclap_edge.fit.calibrate", description="Calibrate the cost model."
     )
     parser.add_argument("cores", nargs="*", help=f"of {', '.join(CORES)}; by default all")
-    asked = parser.parse_args().cores or list(CORES)
+    parser.add_argument("--only", choices=PARTS, help="kernels when the engine has changed, firmware when the rest has")
+    options = parser.parse_args()
+    asked = options.cores or list(CORES)
     unknown = [name for name in asked if name not in CORES]
     if unknown:
         parser.error(f"no core {unknown[0]!r}; there are {', '.join(CORES)}")
     machines = json.loads(CALIBRATION.read_text(encoding="utf-8"))["machines"] if CALIBRATION.is_file() else {}
     for name in asked:
-        machines[name] = calibrate_core(name, machines)
-        known = {core: machines[core] for core in CORES if core in machines}
-        data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": known}
-        temporary = CALIBRATION.with_suffix(".tmp")
-        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, CALIBRATION)
+        for part in PARTS:
+            if options.only in (None, part):
+                measure = calibrate_kernels if part == "kernels" else calibrate_firmware
+                machines[name] = {**machines.get(name, {}), **measure(name, machines)}
+                _save(machines)
     return 0
 
 
-def calibrate_core(name: str, machines: dict[str, Any]) -> dict[str, Any]:
-    """Everything that calibration.json holds of one core. machines: those that are calibrated already."""
+def _save(machines: dict[str, Any]) -> None:
+    """Write what is known so far."""
+    known = {core: machines[core] for core in CORES if core in machines}
+    data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": known}
+    temporary = CALIBRATION.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, CALIBRATION)
+
+
+def calibrate_kernels(name: str, machines: dict[str, Any]) -> dict[str, Any]:
+    """The instruction model of one core."""
     core = CORES[name]
     board = find_board(core.board)
     rows: Rows = defaultdict(list)
@@ -65,19 +77,22 @@ def calibrate_core(name: str, machines: dict[str, Any]) -> dict[str, Any]:
             counted = count_encoder(configuration, board, core.isa, i + 1, Path(work) / "encoder")
             collect(rows, counted, core.isa)
             say(f"{name}: encoder {i + 1} of {len(configurations)}: {counted.total:,} instructions")
-        if core.firmware:
-            firmware = {key: machines[core.firmware][key] for key in ("frontend", "labels", "code", "static_bytes")}
-        else:
-            firmware = measure_firmware(
-                board, core.isa, Path(work) / "firmware", say=lambda text: say(f"{name}: {text}")
-            )
     return {
         "isa": core.isa,
         "instructions": {variant: solve(found) for variant, found in sorted(rows.items())},
-        **firmware,
         "source": f"emulated on {board.name} ({board.core}), {core.isa} kernels, {find_toolchain(board).version}: "
         f"{len(configurations)} encoders of random weights",
     }
+
+
+def calibrate_firmware(name: str, machines: dict[str, Any]) -> dict[str, Any]:
+    """What lies around the encoder: front end, scoring, code, static data. machines: those that are calibrated already."""
+    core = CORES[name]
+    if core.firmware:
+        return {key: machines[core.firmware][key] for key in ("frontend", "labels", "code", "static_bytes")}
+    with tempfile.TemporaryDirectory(prefix="tce-calibrate-") as work:
+        board = find_board(core.board)
+        return measure_firmware(board, core.isa, Path(work) / "firmware", say=lambda text: say(f"{name}: {text}"))
 
 
 def collect(rows: Rows, counted: Counted, isa: str) -> None:

@@ -28,10 +28,10 @@ class Core:
 
 CORES: dict[str, Core] = {
     "cortex-m4": Core("stm32f4", "dsp"),
-    "cortex-m55": Core("mps3-an547", "mve"),
-    "rv32imc": Core("esp32c3", "rv32"),
-    "cortex-m0plus": Core("rp2040", "portable", encoders=6),
-    "rv32imc portable": Core("esp32c3", "portable", "rv32imc", 5),
+    "cortex-m55": Core("mps3-an547", "mve", encoders=6),
+    "rv32imc": Core("esp32c3", "rv32", encoders=6),
+    "cortex-m0plus": Core("rp2040", "portable", encoders=5),
+    "rv32imc portable": Core("esp32c3", "portable", "rv32imc", 4),
 }
 
 # The other Cortex-M with the DSP extension run the same assembly as the M4. Boards whose core no emulator here runs are
@@ -52,11 +52,11 @@ _NETS = (  # alpha, beta, t0, N, window_s, r, mels, options
     (0.41, 0.75, 5, 6, 1.28, 40, 64, _SWISH),
     (0.7, 0.75, 4, 5, 0.64, 32, 48, "se=1"),
     (0.5, 0.75, 6, 7, 1.28, 33, 40, _RELU),
+    (0.5, 1.0, 3, 6, 1.6, 64, 48, "se=0,conv5=0.5"),
     (1.0, 1.0, 6, 5, 0.64, 128, 64, _RELU),
+    (1.1, 2.0, 3, 6, 1.6, 77, 32, f"{_RELU},conv5=0.5"),
     (0.667, 2.5, 2, 5, 0.64, 64, 64, f"{_RELU},divisor=4"),
     (0.33, 1.5, 6, 6, 0.96, 20, 64, _SE),
-    (0.5, 1.0, 3, 6, 1.6, 64, 48, "se=0,conv5=0.5"),
-    (1.1, 2.0, 3, 6, 1.6, 77, 32, f"{_RELU},conv5=0.5"),
     (1.3, 0.5, 4, 7, 1.28, 96, 32, f"{_SWISH},divisor=4"),
 )  # fmt: skip
 

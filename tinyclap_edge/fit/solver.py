@@ -20,7 +20,7 @@ from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.configuration import REFERENCE_WINDOW_S
 from tinyclap_edge.fit.cost import Cost, cost_of
 from tinyclap_edge.fit.instruction_model import machine_of
-from tinyclap_edge.fit.space import Found, corners, evaluate
+from tinyclap_edge.fit.space import Axes, Found, corners, evaluate
 
 TRIES = 12  # exact plans for the recommended one: the bound is rarely off by more than a few percent
 SHOWN = 8  # configurations of the Pareto set that are planned and shown
@@ -52,16 +52,16 @@ class Answer:
 
 def recommend(
     board: Board, budgets: Budgets | None = None, curve: AccuracyCurve | None = None,
-    advance: Callable[[int], None] = lambda steps: None,
+    advance: Callable[[int], None] = lambda steps: None, axes: Axes | None = None,
 ) -> Answer:  # fmt: skip
-    """The best configuration for a board within budgets, and the Pareto set around it.
+    """The best configuration for a board within budgets, and the Pareto set around it. axes: of a smaller space.
 
     DoesNotFit (5) where nothing fits: the region, the bytes, the nearest configurations that do. UsageError (2) for budgets
     that contradict each other or a board without memory for an arena.
     """
     budgets = (budgets or Budgets()).checked(board)
     machine = machine_of(board)
-    axes = budgets.axes(curve)
+    axes = budgets.axes(curve, axes)
     groups = [evaluate(corner, machine, budgets.use) for corner in corners(axes, board, budgets.use.hop_s)]
     groups = [group for group in groups if len(group)]
     if not groups:

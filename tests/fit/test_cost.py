@@ -1,0 +1,100 @@
+"""Costs against images that were really linked and really ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinyclap_edge.boards import find_board
+from tinyclap_edge.device.cpu import kernel_isa
+from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.toolchain import find_zig
+from tinyclap_edge.fit.calibrate_code import count_firmware
+from tinyclap_edge.fit.calibration_set import random_configurations
+from tinyclap_edge.fit.configuration import parse_configuration
+from tinyclap_edge.fit.cost import Use, cost_of
+from tinyclap_edge.fit.measure import compile_project, count_encoder, write_sample_project
+from tinyclap_edge.fit.plan import plan_configuration
+from tinyclap_edge.fit.sample import sample_graph
+
+LABELS = 5
+CASES = (("stm32f4", 0), ("stm32h7", 1), ("esp32c3", 2))
+needs_compiler = pytest.mark.skipif(find_zig() is None, reason="no compiler for boards")
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_planned_memory_is_what_is_linked(name: str, index: int, tmp_path: Path) -> None:
+    board, configuration = find_board(name), random_configurations(3, 404)[index]
+    sample = write_sample_project(configuration, board, kernel_isa(board), 7, tmp_path, LABELS)
+    linked = read_elf(compile_project(sample.folder, board))
+    used = linked.bytes_by_region(board.regions, board.name)
+    cost = cost_of(configuration, board, Use(0.5, LABELS))
+    planned = {r.name: r.used for r in cost.regions if r.kind == "ram"}
+    assert planned == {name: size for name, size in used.items() if name in planned}
+    assert cost.flash_bytes == pytest.approx(linked.flash_bytes, rel=0.01)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_predicted_instructions_are_those_of_the_emulator(tmp_path: Path) -> None:
+    board, configuration = find_board("stm32f4"), random_configurations(1, 405, 4_000_000)[0]
+    counted = count_encoder(configuration, board, "dsp", 3, tmp_path / "encoder")
+    cost = cost_of(configuration, board, Use(0.5, LABELS))
+    assert cost.instructions["encoder"] == pytest.approx(counted.total, rel=0.04)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_front_end_and_scores_are_counted_as_they_run(tmp_path: Path) -> None:
+    configuration = parse_configuration(
+        "phinet:alpha=0.2,t0=2,N=4,se=0,hswish=0,padding=same;mels=48,window_s=0.64,r=40"
+    )
+    board = find_board("stm32f4")
+    sample = write_sample_project(configuration, board, "dsp", 1, tmp_path, LABELS)
+    counted = count_firmware(compile_project(sample.folder, board), board, configuration)
+    cost = cost_of(configuration, board, Use(0.64, LABELS))
+    assert cost.instructions["frontend"] == pytest.approx(counted.logmel, rel=0.04)
+    assert cost.instructions["labels"] == pytest.approx(counted.labels, rel=0.25)
+
+
+def test_planning_needs_no_weights() -> None:
+    """The planner sees shapes only: zero and random weights give the same places and constants."""
+    from tinyclap_edge.fit.plan import plan_graph
+
+    configuration = random_configurations(1, 9, 2_000_000)[0]
+    empty, drawn = plan_configuration(configuration, "dsp"), plan_graph(sample_graph(configuration, 5), "dsp")
+    assert (empty.arena_bytes, empty.const_bytes, empty.macs) == (drawn.arena_bytes, drawn.const_bytes, drawn.macs)
+
+
+def test_the_plan_is_the_one_that_the_generator_writes(tmp_path: Path) -> None:
+    from tinyclap_export.codegen.library import generate
+
+    configuration = random_configurations(1, 10, 2_000_000)[0]
+    library = generate(sample_graph(configuration), tmp_path / "c", isa="rv32", schedule="auto")
+    plan = plan_configuration(configuration, "rv32")
+    assert plan.schedule == library.schedule and plan.why == library.why
+    assert plan.arena_bytes == (library.push_arena_bytes or library.arena_bytes)
+    assert [work.step.op.name for work in plan.work] == [layer.name for layer in library.layers]
+
+
+def test_an_estimate_says_that_it_is_one_and_whose_factor_it_took() -> None:
+    board = find_board("rp2040")
+    cost = cost_of(parse_configuration("small"), board)
+    assert cost.latency.kind == "estimated" and cost.latency.source == board.time.source
+    assert cost.latency.low_s < cost.latency.typical_s < cost.latency.high_s
+
+
+def test_a_board_that_nothing_emulates_says_that_another_core_stands_for_it() -> None:
+    cost = cost_of(parse_configuration("small"), find_board("esp32s3"))
+    assert any("stands for it" in note for note in cost.notes)
+
+
+def test_rows_without_end_cost_less_than_windows_one_by_one() -> None:
+    configuration = parse_configuration("phinet:alpha=0.3,t0=3,N=5,se=0,hswish=0,padding=same")
+    board = find_board("stm32f4")
+    window, stream = (cost_of(configuration, board, Use(0.32, 8, continuous)) for continuous in (False, True))
+    assert stream.schedule == "continuous"
+    assert stream.instructions["encoder"] < 0.3 * window.instructions["encoder"]
