@@ -21,6 +21,7 @@ MEASUREMENTS = (
     "encoders",
     "parity",
     "engine",
+    "fit",
     "accuracy",
     "distill",
     "console",
