@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyclap_edge.cli.output import progress, result, table, verb, warn
-from tinyclap_edge.errors import CorruptFile, UsageError
+from tinyclap_edge.cli.label_add import add
+from tinyclap_edge.cli.label_board import pull, push, show_board
+from tinyclap_edge.cli.label_files import describe, read_pack_file, write_file
+from tinyclap_edge.cli.output import result, table, verb, warn
+from tinyclap_edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from tinyclap_edge.device.link import Device
     from tinyclap_edge.students.file import StudentFile
 
 
 @click.group("labels")
 def command() -> None:
-    """Encode label packs, show one, push one to a running board or pull it."""
+    """Encode label packs, add to one, show one, push one to a running board or pull it."""
 
 
 @verb("labels encode")
@@ -64,9 +66,9 @@ def _encode(
     matrix = reduce_matrix(chosen, r or chosen.default_r, reduction)
     pack = make_pack(labels, chosen, matrix, encoder_id, chosen.frontend.frontend_id)
     data = pack.to_bytes()
-    _write(Path(out), data)
+    write_file(Path(out), data)
     result(f"{out}: {len(labels)} labels, r = {pack.dim}, {len(data):,} bytes, encoder {encoder_id}")
-    return {"path": out, "bytes": len(data), **_describe(data)}
+    return {"path": out, "bytes": len(data), **describe(data)}
 
 
 @verb("labels show")
@@ -78,9 +80,9 @@ def _show(file: str | None, port: str | None, baud: int) -> dict[str, Any]:
     if (file is None) == (port is None):
         raise UsageError("which labels?", "give a label pack, or --port of a board")
     if port is not None:
-        return _show_board(port, baud)
+        return show_board(port, baud)
     assert file is not None
-    shown = _describe(_read(file))
+    shown = describe(read_pack_file(file))
     rows = [
         [str(i), x["name"], f"{x['threshold']:.3f}", "none of these" if x["background"] else ""]
         for i, x in enumerate(shown["labels"])
@@ -90,121 +92,17 @@ def _show(file: str | None, port: str | None, baud: int) -> dict[str, Any]:
     return {"path": file, **shown}
 
 
-@verb("labels push")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--port", required=True, help="The serial port of the board, for example /dev/ttyACM0.")
-@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True, help="Speed of the port.")
-def _push(file: str, port: str, baud: int) -> dict[str, Any]:
-    """Give a running board another label pack; it uses it at once and keeps it."""
-    import time
-
-    from tinyclap_edge.device.link_labels import push
-    from tinyclap_edge.device.link_port import open_link
-
-    data = _read(file)
-    described = _describe(data)  # before the port is opened: what is no pack never reaches a board
-    with open_link(port, baud) as link, progress(f"pushing {file}", len(data)) as advance:
-        started = time.perf_counter()
-        device = push(link, data, advance)
-        seconds = time.perf_counter() - started
-    kept = "the pack it had already" if link.sent_bytes < len(data) else f"{len(data):,} bytes in {seconds:.2f} s"
-    result(f"{device.board} on {port}: {device.labels} labels, {kept}")
-    sent = {"sent_bytes": link.sent_bytes, "received_bytes": link.received_bytes, "repeated_requests": link.repeated}
-    return {
-        "path": file,
-        "port": port,
-        "sha256": described["sha256"],
-        "seconds": round(seconds, 3),
-        **sent,
-        **_device(device),
-    }
-
-
-@verb("labels pull")
-@click.option("--port", required=True, help="The serial port of the board, for example /dev/ttyACM0.")
-@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True, help="Speed of the port.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), help="Where to write, for example labels.tlp.")
-def _pull(port: str, baud: int, out: str) -> dict[str, Any]:
-    """Read the label pack that a running board uses into a file."""
-    from tinyclap_edge.device.link_labels import pull
-    from tinyclap_edge.device.link_port import open_link
-
-    with open_link(port, baud) as link, progress(f"pulling from {port}"):
-        data = pull(link)
-    _write(Path(out), data)
-    described = _describe(data)
-    result(f"{out}: {len(described['labels'])} labels, r = {described['dim']}, {len(data):,} bytes")
-    return {"path": out, "port": port, "bytes": len(data), **described}
-
-
 command.add_command(_encode, "encode")
 command.add_command(_show, "show")
-command.add_command(_push, "push")
-command.add_command(_pull, "pull")
-
-
-def _show_board(port: str, baud: int) -> dict[str, Any]:
-    from tinyclap_edge.device.link_labels import show
-    from tinyclap_edge.device.link_port import open_link
-
-    with open_link(port, baud) as link:
-        device, labels = show(link)
-    rows = [
-        [
-            str(i),
-            x.name,
-            f"{x.threshold:.3f}",
-            "" if x.score is None else f"{x.score:.3f}",
-            "none of these" if x.background else "",
-        ]
-        for i, x in enumerate(labels)
-    ]
-    table("", ["", "label", "threshold", "newest score", ""], rows, right=(0, 2, 3))
-    origin = "of the firmware itself" if device.slot is None else f"pushed, generation {device.generation}"
-    result(f"{device.board} on {port}: {origin}  ·  encoder {device.encoder_id}  ·  r = {device.dim}")
-    shown = [{"name": x.name, "threshold": x.threshold, "score": x.score, "background": x.background} for x in labels]
-    return {"port": port, **_device(device), "labels": shown}
-
-
-def _device(device: Device) -> dict[str, Any]:
-    """What a device says of itself, for --json."""
-    from dataclasses import asdict
-
-    return {"device": asdict(device)}
-
-
-def _read(file: str) -> bytes:
-    """A pack file, refused by its size before it is read."""
-    from tinyclap_edge.labels.pack import MAX_BYTES
-
-    path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"there is no label pack {file}", "`tinyclap-edge labels encode` writes one")
-    if path.stat().st_size > MAX_BYTES:
-        raise CorruptFile(f"{file} has {path.stat().st_size:,} bytes; a label pack has at most {MAX_BYTES:,}")
-    return path.read_bytes()
+command.add_command(push, "push")
+command.add_command(pull, "pull")
+command.add_command(add, "add")
 
 
 def _bound(described: dict[str, Any]) -> str:
     from tinyclap_edge.labels.pack import UNBOUND
 
     return "none in particular" if described["encoder_id"] == UNBOUND else str(described["encoder_id"])
-
-
-def _describe(data: bytes) -> dict[str, Any]:
-    from tinyclap_edge.labels.pack import LabelPack
-
-    pack = LabelPack.from_bytes(data)
-    return {
-        "encoder_id": pack.encoder_id,
-        "frontend_id": pack.frontend_id,
-        "dim": pack.dim,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "labels": [
-            {"name": name, "threshold": int(q15) / 32768, "background": i == pack.background}
-            for i, (name, q15) in enumerate(zip(pack.names, pack.thresholds_q15, strict=True))
-        ],
-    }
 
 
 def _lines(file: str) -> list[str]:
@@ -248,14 +146,3 @@ def _encoder(path: Path) -> tuple[str, int]:
     data = path.read_bytes()
     graph = read_tflite(data)
     return hashlib.sha256(data).hexdigest()[:16], graph.tensors[graph.outputs[0]].shape[-1]
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Beside it first, then renamed: never half a pack."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path} ({error.strerror})", "choose a directory that may be written") from error
