@@ -25,7 +25,8 @@ def test_fifty_labels_reach_an_emulated_board_that_listens(exports, tmp_path: Pa
         pack = LabelPack(own.encoder_id, own.frontend_id, names, rows, np.zeros(50, np.int16))
         sound = tmp_path / "noise.wav"
         _write_noise(sound, bundle.spec.sample_rate_hz)
-        with emulated_board(bundle, tmp_path / "labels.flash", sound) as board, open_link(board.port) as link:
+        flash = tmp_path / "labels.flash"
+        with emulated_board(bundle, flash, sound, baud=BAUD) as board, open_link(board.port) as link:
             while link.hello().windows < 1:
                 pass
             before = link.sent_bytes + link.received_bytes

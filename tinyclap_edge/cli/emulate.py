@@ -15,15 +15,18 @@ from tinyclap_edge.cli.output import progress, result, say, verb
 @click.argument("bundle", type=click.Path())
 @click.option("--audio", type=click.Path(dir_okay=False), help="What it listens to, again and again; default: silence.")
 @click.option("--flash", type=click.Path(dir_okay=False), help="File that keeps pushed labels; default: forgotten.")
+@click.option("--baud", type=click.IntRange(300), help="Make bytes take the time they take at this speed.")
 @click.option("--port-file", type=click.Path(dir_okay=False), help="File to write the port's name to.")
-def command(bundle: str, audio: str | None, flash: str | None, port_file: str | None) -> dict[str, Any]:
+def command(
+    bundle: str, audio: str | None, flash: str | None, baud: int | None, port_file: str | None
+) -> dict[str, Any]:
     """Run an export (directory or .tce) as a serial board in the emulator until Ctrl-C; its port is printed."""
     from tinyclap_edge.bundle.board import emulated_board
     from tinyclap_edge.bundle.read import open_bundle
 
     with open_bundle(bundle) as opened, tempfile.TemporaryDirectory(prefix="tce-board-") as work:
         with progress(f"building {opened.board.name}"):
-            board = emulated_board(opened, Path(flash) if flash else Path(work) / "labels.flash", audio)
+            board = emulated_board(opened, Path(flash) if flash else Path(work) / "labels.flash", audio, baud)
         with board as running:
             result(running.port)
             say(f"{opened.board.name} listens, Ctrl-C ends it; `tinyclap-edge labels show --port {running.port}`")

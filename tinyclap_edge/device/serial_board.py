@@ -126,10 +126,19 @@ class FlashFile:
 
 
 class EmulatorBoard:
-    """A virtual board in unicorn, behind a pty."""
+    """A virtual board in unicorn, behind a pty. flash: the file that keeps its labels; baud: the line's speed, None: no
+    slower than this PC."""
 
-    def __init__(self, board: Board, elf: Path | str, sound: Sound, flash: Path, hop_frames: int | None = None) -> None:
-        self.line = SerialLine()
+    def __init__(
+        self,
+        board: Board,
+        elf: Path | str,
+        sound: Sound,
+        flash: Path,
+        hop_frames: int | None = None,
+        baud: int | None = None,
+    ) -> None:
+        self.line = SerialLine(baud)
         self.port = self.line.port
         image = read_elf(elf)
         start, end = (image.symbols.get(f"tce_ld_labels_{name}", 0) for name in ("start", "end"))

@@ -1,6 +1,6 @@
 """A serial line without hardware: a pty whose other end is a board that runs here.
 
-    line = SerialLine()
+    line = SerialLine()             # SerialLine(115_200): and bytes take the time that they take on a wire
     serial.Serial(line.port)        # what any program opens
 
 As on a board, what nobody reads is lost, and opening the port does not reset anything.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import time
 import tty
 
 _PATIENCE_S = 0.2  # that a reader has to make room before bytes are lost
@@ -19,7 +20,9 @@ _PATIENCE_S = 0.2  # that a reader has to make room before bytes are lost
 class SerialLine:
     """The board's end of a pty. Close it, or use it as a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, baud: int | None = None) -> None:
+        self._byte_s = 10 / baud if baud else 0.0  # a start bit, eight, a stop bit
+        self._free_at, self._waiting = 0.0, False
         self._master, self._slave = pty.openpty()  # the slave stays open, so that a reader may come and go
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -55,12 +58,23 @@ class SerialLine:
     def receive(self, count: int) -> bytes:
         """Up to `count` bytes that have come, without waiting."""
         try:
-            return os.read(self._master, count)
+            data = os.read(self._master, count)
         except BlockingIOError:
             return b""
+        self._pass(len(data), self._waiting)
+        self._waiting = len(data) == count  # more had come meanwhile, as into a UART's buffer
+        return data
+
+    def _pass(self, count: int, at_once: bool) -> None:
+        """Let the time of `count` bytes on the wire pass; at_once: they followed those before without a gap."""
+        if self._byte_s and count:
+            begin = self._free_at if at_once else time.monotonic()
+            self._free_at = begin + count * self._byte_s
+            time.sleep(max(0.0, self._free_at - time.monotonic()))
 
     def send(self, data: bytes) -> None:
         """Bytes to whoever has the port open; what does not fit in time is lost and counted."""
+        self._pass(len(data), False)
         while data:
             try:
                 data = data[os.write(self._master, data) :]
