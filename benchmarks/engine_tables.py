@@ -40,14 +40,14 @@ def engine_costs(results: Results) -> str:
         [
             row["model"], code(row["encoder"]), row["core"], row["schedule"], number(row["instructions"]),
             f"{row['instructions_per_mac']:.2f}", number(row["ram_bytes"]), number(row["stack_bytes"]),
-            number(row["code_bytes"]), number(row["const_bytes"]), number(row["const_bytes"] - weights[row["model"]]),
+            number(row["code_bytes"]), number(row["const_bytes"]), number(weights[row["model"]]),
             "yes" if row["identical"] else "**no**",
             f"{row['toolchain']}, {row['engine']}",
         ]
         for row in results["engine"]["rows"] if row["fits"]
     ]  # fmt: skip
     head = ["model", "file", "core", "schedule", "instructions (emulated)", "a MAC", "static RAM", "stack (emulated)",
-            "code", "constants", "of them tables and parameters", "LiteRT's bytes", "compiler, emulator"]  # fmt: skip
+            "code", "constants", "weights, biases, 8 bytes a channel", "LiteRT's bytes", "compiler, emulator"]  # fmt: skip
     return table(head, cells, right=range(4, 11))
 
 
