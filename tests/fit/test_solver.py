@@ -165,6 +165,11 @@ def test_explaining_names_the_operator_at_the_peak() -> None:
     assert all(len(line) > 20 for line in explained.drawing)
 
 
+def test_the_peak_of_a_stream_lies_within_its_arena() -> None:
+    explained = explain(ARCH, find_board("stm32f4"), Use(hop_s=0.25, continuous=True))
+    assert explained.cost.schedule == "continuous" and 0 < explained.peak_bytes <= explained.cost.arena_bytes
+
+
 def test_the_shipped_student_that_a_board_gets_fits_it() -> None:
     assert best_shipped(find_board("stm32h7")).name == "nucleo"
 

@@ -15,7 +15,7 @@ from tinyclap_edge.fit.configuration import Configuration, parse_configuration
 from tinyclap_edge.fit.cost import Cost, Use, cost_of
 from tinyclap_edge.fit.instruction_model import machine_of, predict
 from tinyclap_edge.fit.plan import ROWS, Plan, plan_graph
-from tinyclap_edge.fit.plan_stream import plan_continuous
+from tinyclap_edge.fit.plan_stream import CONTINUOUS, plan_continuous
 from tinyclap_edge.fit.sample import sample_graph
 
 WIDTH = 64  # characters of the drawing
@@ -89,6 +89,12 @@ def draw(plan: Plan) -> tuple[str, ...]:
 
 def peak_of(plan: Plan, configuration: Configuration, isa: str) -> tuple[str, int]:
     """(operator that runs when most bytes of the arena are in use, those bytes)."""
+    if plan.schedule == CONTINUOUS:  # rings are never free: the peak is where the most scratch joins them
+        work = max(plan.work, key=lambda w: w.step.row.scratch_bytes if w.step.row is not None else 0)
+        scratch = {t.storage: t.size for t in plan.memory.tensors if t.name.startswith("scratch of layer")}
+        kept = {t.storage: t.size for t in plan.memory.tensors if t.storage not in scratch}
+        used = sum(kept.values()) + max(scratch.values(), default=0)
+        return work.name, min(used, plan.arena_bytes)
     if plan.schedule != ROWS:
         busiest = max(range(max(1, plan.memory.steps)), key=plan.memory.live_bytes)
         return plan.work[min(busiest, len(plan.work) - 1)].name, plan.memory.live_bytes(busiest)

@@ -1,0 +1,41 @@
+"""The verb `fit`: what it prints, and the exit codes of what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.command import cli, refused
+
+ARCH = "phinet:alpha=0.25,beta=1,t0=3,N=5,se=0,hswish=0,padding=same"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--ram", "0"), 2, ("--ram",)),
+        (("--ram", "nan"), 2, ("--ram",)),
+        (("--flash", "1e6"), 2, ("--flash", "leave the option away")),
+        (("--window", "two"), 2, ("--window",)),
+        (("--window", "0.1", "--hop", "0.1"), 2, ("receptive field",)),
+        (("--window", "1", "--hop", "3"), 2, ("a hop is at most one window",)),
+        (("--explain", "phinet:alfa=2"), 2, ("alpha",)),
+        (("--accuracy-curve", "absent.json"), 2, ("evaluate --window",)),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_hint(options: tuple[str, ...], code: int, words: tuple[str, ...]) -> None:
+    refused(cli("fit", "--board", "stm32f4", *options), code, *words)
+
+
+def test_explaining_prints_regions_peak_and_an_estimate_with_its_source() -> None:
+    done = cli("fit", "--board", "stm32f4", "--explain", ARCH)
+    assert done.returncode == 0, done.stderr
+    for word in ("sram", "peak:", "time (estimated)", "pqm4", "arena of"):
+        assert word in done.stdout
+
+
+def test_explaining_as_json_is_one_object_with_every_byte() -> None:
+    done = cli("fit", "--board", "esp32c3", "--explain", ARCH, "--json")
+    data = json.loads(done.stdout)["data"]
+    assert data["fits"] and data["ram_bytes"] == sum(r["used"] for r in data["regions"] if r["kind"] == "ram")
+    assert data["latency"]["kind"] == "estimated"
