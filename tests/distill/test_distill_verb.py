@@ -30,7 +30,7 @@ def test_what_is_missing_or_misspelt_is_named() -> None:
 @pytest.mark.slow
 def test_from_sounds_to_an_export(tmp_path: Path) -> None:
     store, run = str(tmp_path / "store"), tmp_path / "run"
-    made = cli("embed", "--teacher", "reference", "--data", "sounds:24", "--out", store, "--features", "--workers", "0")
+    made = cli("embed", "--teacher", "reference", "--data", "sounds:60", "--out", store, "--features", "--workers", "0")
     assert made.returncode == 0, made.stderr
     done = cli("distill", "--recipe", "edge", "--store", store, "--out", str(run), *SHORT, "--json")
     assert done.returncode == 0, done.stderr

@@ -61,7 +61,7 @@ class Trainee(nn.Module):
         """x: (views * batch, 1, frames, mels); wanted: (batch, dim)."""
         kind = x.device.type
         with torch.autocast(kind, self.autocast) if self.autocast else nullcontext():
-            embedded = (self._call or self.student)(x)
+            embedded = self.student(x) if self._call is None else self._call(x)
         embedded = embedded.float()
         return self.objective(embedded.view(self.views, len(wanted), -1), wanted)
 
