@@ -1,9 +1,8 @@
 #include "tce_app.h"
+#include "tce_app_link.h"
 
 _Static_assert(TCE_APP_ROWS *TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES,
                "the encoder's input is not whole log-mel rows");
-enum { LINK_READ_BYTES = 64 };
-
 _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap would drop samples");
 
 static int stop(tce_app *app, const char *what, int code) {
@@ -42,42 +41,6 @@ static void read_id(const char *digits, uint8_t id[TCE_LABELS_ID_BYTES]) {
     }
 }
 
-static tce_marks marks(void *context) {
-    const tce_app *app = context;
-    return (tce_marks){
-        .arena_bytes = TCE_APP_ARENA_BYTES,
-        .static_bytes = sizeof *app,
-        .stack_bytes = tce_port_stack_bytes(),
-        .windows = (uint32_t)app->windows,
-        .damaged = app->link.damaged,
-    };
-}
-
-static const int16_t *newest_scores(void *context) {
-    const tce_app *app = context;
-    return app->windows != 0 && app->scored_changes == app->slots.changes ? app->scores : NULL;
-}
-
-static tce_link_outcome run_command(void *context, uint8_t command, const uint8_t *payload, uint32_t count,
-                                    uint8_t *answer) {
-    tce_app *app = context;
-    if (command == TCE_LINK_HELLO) { /* whoever measured has gone: the rows are the sound's again */
-        app->rows_until_window = app->held != 0 ? TCE_APP_ROWS : app->rows_until_window;
-        app->held = 0;
-    }
-    return tce_commands_run(&app->commands, command, payload, count, answer);
-}
-
-static void write_link(void *context, const uint8_t *bytes, uint32_t count) {
-    const tce_app *app = context;
-    tce_port_link_write(&app->port_link, &app->port, bytes, count);
-}
-
-static void take_text(void *context, const uint8_t *bytes, uint32_t count) {
-    tce_app *app = context;
-    tce_mlperf_push(&app->mlperf, bytes, count);
-}
-
 static int open_labels(tce_app *app) {
     const tce_app_config *config = app->config;
     read_id(config->encoder_id, app->encoder_id);
@@ -93,38 +56,6 @@ static int open_labels(tce_app *app) {
     return tce_label_slots_open(&app->slots, &app->slots_config);
 }
 
-static void open_link(tce_app *app) {
-    app->commands_config = (tce_commands_config){
-        .version = app->config->version,
-        .board = app->config->board,
-        .encoder_id = app->encoder_id,
-        .frontend_id = app->frontend_id,
-        .context = app,
-        .marks = marks,
-        .scores = newest_scores,
-    };
-    app->commands = (tce_commands){&app->commands_config, &app->slots};
-    app->link_config =
-        (tce_link_config){.context = app, .command = run_command, .write = write_link, .text = take_text};
-    tce_link_open(&app->link, &app->link_config);
-}
-
-/* Answers what has come over the link, and tells on the console when that changed the labels. */
-static void serve(tce_app *app) {
-    uint8_t bytes[LINK_READ_BYTES];
-    int32_t count = 0;
-    do {
-        count = tce_port_link_read(&app->port_link, bytes, LINK_READ_BYTES);
-        tce_link_push(&app->link, bytes, (uint32_t)count);
-    } while (count == LINK_READ_BYTES);
-    if (app->told_changes != app->slots.changes) {
-        app->told_changes = app->slots.changes;
-        tce_text_string(&app->text, "LABELS ");
-        tce_text_decimal(&app->text, app->slots.labels.count);
-        tce_text_line(&app->text);
-    }
-}
-
 /* The ring, oldest row first, through the network. Where rows can be pushed its input needs no room of its own, and the
  * link is served between them. */
 static void encode(tce_app *app) {
@@ -132,11 +63,11 @@ static void encode(tce_app *app) {
     tce_encoder_start(app->arena);
     for (int32_t i = app->next_row; i < TCE_APP_ROWS; ++i) {
         tce_encoder_push(app->arena, app->rows[i]);
-        serve(app);
+        tce_app_link_serve(app);
     }
     for (int32_t i = 0; i < app->next_row; ++i) {
         tce_encoder_push(app->arena, app->rows[i]);
-        serve(app);
+        tce_app_link_serve(app);
     }
 #else
     int8_t *input = tce_encoder_input(app->arena); /* [rows][mels] */
@@ -218,7 +149,7 @@ int tce_app_open(tce_app *app, const tce_app_config *config, uint8_t *arena) {
         (void)stop(app, "labels", labels);
         return TCE_APP_ERR_LABELS;
     }
-    open_link(app);
+    tce_app_link_open(app);
     write_banner(app);
     open_mlperf(app);
     return TCE_APP_OK;
@@ -255,7 +186,7 @@ static int await(tce_app *app) {
         const int sound = app->sound_ended == 0 && app->held == 0;
         const int events = tce_port_link_wait(&app->port_link, &app->port, sound);
         if ((events & TCE_PORT_BYTES) != 0) {
-            serve(app);
+            tce_app_link_serve(app);
             tce_mlperf_run(&app->mlperf);
         } else if (events == 0) {
             return 0;
