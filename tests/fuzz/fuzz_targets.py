@@ -22,7 +22,7 @@ from tinyclap_edge.resources import firmware_dir
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-INCLUDES = tuple(f"-I{firmware_dir() / name}" for name in ("protocol", "labels", "app"))
+INCLUDES = tuple(f"-I{firmware_dir() / name}" for name in ("protocol", "labels", "app", "ports"))
 FLAGS = ("-std=c11", "-O1", "-g", "-fno-sanitize-recover=all")
 CLANGS = (*(f"clang-{version}" for version in range(21, 13, -1)), "clang")
 
@@ -30,6 +30,7 @@ SOURCES = {
     "frames": ("protocol/tce_frame.c", "protocol/tce_cobs.c", "protocol/tce_crc32.c"),
     "pack": ("labels/tce_labels.c", "protocol/tce_crc32.c"),
     "slots": ("labels/tce_label_slots.c", "labels/tce_labels.c", "protocol/tce_crc32.c"),
+    "text": ("app/tce_mlperf.c", "app/tce_text.c"),
     "commands": (
         "app/tce_commands.c",
         "labels/tce_label_slots.c",

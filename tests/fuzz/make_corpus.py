@@ -69,6 +69,12 @@ def inputs() -> dict[str, dict[str, bytes]]:
             "half": slot(other, 3)[:200],
             "blank": b"",
         },
+        "text": {
+            "run": b"name%profile%timestamp%db load 4%db 00ff7F80%db print%infer 3 2%results%help%",
+            "errors": b"results%db 12%db load 99%db load%infer x%reboot%" + b"x" * 100 + b"%",
+            "odd": b"db load 2%db 123%db zz%db 1234567890%\r\ninfer%",
+            "noise": b"na\0me%\xff\x01profile%",
+        },
         "commands": {
             "push": push(small),
             "push-twice": push(small) + push(pack(5)) + shown,
