@@ -93,8 +93,7 @@ class FakeWeight(nn.Module):
     """A constant as its int8 codes times a scale, symmetric, one scale a slice of the first axis, or one in all.
 
     Codes and scale learn apart: a step of the codes is the same for a large and a small channel, and a step of the scale
-    is a gain of its channel, bias included. Gains are what even out channels of very unequal range: half of what
-    training recovers on the stress model.
+    is a gain of its channel, bias included.
     """
 
     def __init__(self, value: Tensor, start: Tensor) -> None:
