@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -158,9 +159,11 @@ class EmulatorBoard:
             devices=devices,
             on_console=self.line.send,
         )
-        self._machine = virtual_board(board, image, files)
+        machine = virtual_board(board, image, files)
+        self._machine: Any = machine
         if memory is not None:
-            memory.show = lambda at, data: self._machine.engine.mem_write(start + at, data)
+            engine = machine.engine
+            memory.show = lambda at, data: engine.mem_write(start + at, data)
             memory.show(0, bytes(memory.content))
         if isinstance(sound, FedSound):
             sound.on_feed = self.line.wake
@@ -200,6 +203,7 @@ class EmulatorBoard:
         if self._thread.is_alive():  # in an endless loop of its own
             self._machine.engine.emu_stop()
             raise DeviceError("the emulated board does not stop", "end this program")
+        self._machine = None  # unicorn is freed here: at the interpreter's own end it crashes
         self.line.close()
 
 
