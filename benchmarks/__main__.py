@@ -24,6 +24,7 @@ MEASUREMENTS = (
     "fit",
     "accuracy",
     "distill",
+    "link",
     "console",
 )  # modules with main(), one result file each
 
