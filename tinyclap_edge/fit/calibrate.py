@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tinyclap_edge.fit.measure import Counted, count_encoder
 SCHEMA_VERSION = 1
 PARTS = ("kernels", "firmware")
 DIGITS = 4
+SIBLING = 0.03  # weight of a layer of the same kernel with another store
 
 Rows = dict[str, list[tuple[dict[str, float], float]]]  # by variant: terms of one call, instructions of one call
 
@@ -66,8 +68,10 @@ def _save(machines: dict[str, Any]) -> None:
 
 
 def calibrate_kernels(name: str, machines: dict[str, Any]) -> dict[str, Any]:
-    """The instruction model of one core."""
+    """The instruction model of one core. machines: those that are calibrated already."""
     core = CORES[name]
+    if core.kernels:
+        return {key: machines[core.kernels][key] for key in ("isa", "instructions", "source")}
     board = find_board(core.board)
     rows: Rows = defaultdict(list)
     configurations = calibration_configurations()[: core.encoders]
@@ -79,7 +83,7 @@ def calibrate_kernels(name: str, machines: dict[str, Any]) -> dict[str, Any]:
             say(f"{name}: encoder {i + 1} of {len(configurations)}: {counted.total:,} instructions")
     return {
         "isa": core.isa,
-        "instructions": {variant: solve(found) for variant, found in sorted(rows.items())},
+        "instructions": solve_all(rows),
         "source": f"emulated on {board.name} ({board.core}), {core.isa} kernels, {find_toolchain(board).version}: "
         f"{len(configurations)} encoders of random weights",
     }
@@ -104,15 +108,30 @@ def collect(rows: Rows, counted: Counted, isa: str) -> None:
         rows[SCHEDULE].append(({k: float(v) for k, v in calls[-1].terms.items()}, float(counted.between)))
 
 
-def solve(found: list[tuple[dict[str, float], float]]) -> dict[str, float]:
-    """Instructions of each term, none below 0."""
+def solve_all(rows: Rows) -> dict[str, dict[str, float]]:
+    """Every variant. The same kernel with other stores says, quietly, what a variant's own layers leave open."""
+    solved = {}
+    for variant, found in sorted(rows.items()):
+        kernel = variant.rpartition(" ")[0]
+        siblings = [row for other, more in sorted(rows.items()) for row in more
+                    if other != variant and kernel and other.rpartition(" ")[0] == kernel]  # fmt: skip
+        solved[variant] = solve(found, siblings)
+    return solved
+
+
+def solve(
+    found: list[tuple[dict[str, float], float]], siblings: Sequence[tuple[dict[str, float], float]] = ()
+) -> dict[str, float]:
+    """Instructions of each term, none below 0. siblings: rows that weigh SIBLING as much."""
     from scipy.optimize import nnls
 
     names = list(found[0][0])
-    wanted = np.array([total for _, total in found])
-    terms = np.array([[row[name] for name in names] for row, _ in found])  # (rows, terms)
+    every = [*found, *siblings]
+    weights = np.array([1.0] * len(found) + [SIBLING] * len(siblings))
+    wanted = np.array([total for _, total in every])
+    terms = np.array([[row[name] for name in names] for row, _ in every])  # (rows, terms)
     scale = np.maximum(terms.max(axis=0), 1.0)  # so that no column dwarfs another
-    costs, _ = nnls(terms / scale / wanted[:, None], np.ones(len(found)), maxiter=50 * len(names))
+    costs, _ = nnls(terms / scale * (weights / wanted)[:, None], weights, maxiter=50 * len(names))
     return {name: round(float(c), DIGITS) for name, c in zip(names, costs / scale, strict=True) if c > 0}
 
 

@@ -17,29 +17,30 @@ EXAMINED_MACS = 12_000_000  # of a random configuration, so that an emulator run
 class Core:
     """A core that an emulator counts on, with the board that has it and the kernels that run there.
 
-    firmware: the core whose whole firmware stands for this one's, where it is not its own. encoders: how many.
+    firmware, kernels: the core whose firmware, or whose kernels, stand for this one's. encoders: how many.
     """
 
     board: str
     isa: str
     firmware: str = ""
     encoders: int = 9
+    kernels: str = ""
 
 
 CORES: dict[str, Core] = {
     "cortex-m4": Core("stm32f4", "dsp"),
+    "cortex-m7": Core("stm32h7", "dsp", kernels="cortex-m4"),  # the same assembly, but the C compiles to less
     "cortex-m55": Core("mps3-an547", "mve", encoders=6),
     "rv32imc": Core("esp32c3", "rv32", encoders=6),
     "cortex-m0plus": Core("rp2040", "portable", encoders=5),
     "rv32imc portable": Core("esp32c3", "portable", "rv32imc", 4),
 }
 
-# The other Cortex-M with the DSP extension run the same assembly as the M4. Boards whose core no emulator here runs are
+# The M33 runs the M4's assembly, too. Boards whose core no emulator here runs are
 # answered by another: RV32 with the portable kernels has about as many registers and addressing modes as Xtensa's base
 # instruction set. Everything said for those is an order of magnitude.
 STANDS_FOR: dict[str, str] = {
     **{name: name for name in CORES if " " not in name},
-    "cortex-m7": "cortex-m4",
     "cortex-m33": "cortex-m4",
     "cortex-m3": "cortex-m0plus",
     "rv32imac": "rv32imc",
