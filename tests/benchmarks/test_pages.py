@@ -14,6 +14,7 @@ import pytest
 from benchmarks.pages import outdated, pages, render
 from benchmarks.store import ROOT, load_results
 from benchmarks.tables import TABLES
+from tinyclap_edge.cli.embed import EmbedGroup
 from tinyclap_edge.cli.main import VERBS, main
 
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in pages()}
@@ -76,6 +77,8 @@ def commands_of(words: list[str]) -> tuple[click.Command, list[str]]:
     command = main.get_command(context, words[0])
     assert command is not None, f"no verb {words[0]}"
     rest = words[1:]
+    if isinstance(command, EmbedGroup) and rest[:1] and rest[0].startswith("-"):
+        rest = ["run", *rest]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         inner = command.get_command(context, rest[0])
         assert inner is not None, f"no {words[0]} {rest[0]}"

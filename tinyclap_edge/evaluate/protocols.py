@@ -25,7 +25,6 @@ class Protocol:
     taught: tuple[str, ...] = ()
     prompts: str = "corpus"
     only_present: bool = False
-    hashed: bool = False  # folds by the hash of an id: those of the sounds go round with the 60 families
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -38,7 +37,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "audiocaps": Protocol(scored=("test", "validation")),
     "clotho": Protocol(scored=("test", "validation")),
     "audioset": Protocol(scored=("eval",), taught=("balanced_train", "unbalanced_train")),
-    "sounds": Protocol(scored=("fresh",), prompts="unseen", only_present=True, hashed=True),
+    "sounds": Protocol(scored=("fresh",), prompts="unseen", only_present=True),
 }
 
 
@@ -60,8 +59,8 @@ def scored_split(corpus: Corpus, protocol: Protocol, asked: str | None) -> str |
     return there[0] if there else None
 
 
-def fold_numbers(clips: list[Clip], hashed: bool = False) -> list[int]:
+def fold_numbers(clips: list[Clip]) -> list[int]:
     """The fold of each clip: the corpus' own where every clip has one, else 1..5 by a hash of its id."""
-    if clips and not hashed and all(clip.fold is not None for clip in clips):
+    if clips and all(clip.fold is not None for clip in clips):
         return [int(clip.fold or 0) for clip in clips]
     return [int(hashlib.sha256(clip.id.encode()).hexdigest()[:8], 16) % HASH_FOLDS + 1 for clip in clips]

@@ -28,7 +28,7 @@ def fit_probe(session: Session, window_s: float | None = None) -> dict[int, Scor
         clips = [clip for part in heard for clip in part.clips]
         return {0: _fit(session, Heard(clips, np.concatenate([part.vectors for part in heard])))}
     heard_all = session.hear(window_s=window_s)
-    folds = np.array(fold_numbers(heard_all.clips, session.protocol.hashed))
+    folds = np.array(fold_numbers(heard_all.clips))
     if len(np.unique(folds)) < 2:
         raise UsageError(
             f"{len(heard_all.clips)} clips in one fold", "a probe needs two folds, or a split to learn from"
@@ -39,11 +39,7 @@ def fit_probe(session: Session, window_s: float | None = None) -> dict[int, Scor
 def score_probe(session: Session, probes: dict[int, Scores], heard: Heard) -> dict[str, Any]:
     """How well the probes do on the scored clips as they were heard, each on the fold that it does not know."""
     names = session.classes(heard.clips)
-    folds = (
-        np.array(fold_numbers(heard.clips, session.protocol.hashed))
-        if 0 not in probes
-        else np.zeros(len(heard.clips), int)
-    )
+    folds = np.array(fold_numbers(heard.clips)) if 0 not in probes else np.zeros(len(heard.clips), int)
     result: dict[str, Any] = {"recipe": f"standardised, logistic regression, C = {C:g}", "classes": len(names)}
     if session.multi_label:
         targets, mask = label_matrix(heard.clips, names)

@@ -14,6 +14,8 @@ Clips are rendered at 16 kHz whatever the rate, and resampled, so that a teacher
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from tinyclap_edge.data.corpora.clip import Clip, CorpusCard, CorpusReport
@@ -58,12 +60,13 @@ class ProceduralSounds:
             raise UsageError(f"sounds has no split {split!r}", f"its splits are {', '.join(self.card.splits)}")
         from tinyclap_edge.data.sounds.corpus import CLIP_SECONDS
 
-        clips, labelled = [], 0
+        clips: list[Clip] = []
+        met: Counter[str] = Counter()  # clips of a family so far: each family goes round the folds by itself
         for i in range(self.count):
             source = self._train_source(i) if split == "train" else self._family(split, i)
             labels = tuple(part.removeprefix("family:") for part in source.split(" + ") if part.startswith("family:"))
-            fold = labelled % FOLDS + 1 if labels else None
-            labelled += bool(labels)
+            fold = met[labels[0]] % FOLDS + 1 if labels else None
+            met.update(labels[:1])
             seed = self._number(split, i)
             clips.append(Clip(f"{source}#{seed}", None, labels, (), split, fold, duration_s=CLIP_SECONDS))
         return clips
