@@ -44,7 +44,7 @@ def test_the_bound_of_the_arena_is_close_where_the_window_is_long() -> None:
     configurations = [c for c in random_configurations(40, 5) if c.frontend.frames >= 120 and not c.net.se][:3]
     for configuration in configurations:
         exact = cost_of(configuration, find_board("stm32f4"), Use(0.5)).arena_bytes
-        assert walked(configuration, "stm32f4").arena_bytes[0] >= 0.9 * exact, configuration.text()
+        assert walked(configuration, "stm32f4").arena_bytes[0] >= 0.85 * exact, configuration.text()
 
 
 def test_weights_are_never_above_what_the_generator_lays_down(pairs: list[tuple[Sums, Cost]]) -> None:
