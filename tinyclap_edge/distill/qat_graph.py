@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class QatGraph(nn.Module):
         self.watched = [op.outputs[0] for op in self.graph.ops if _is_linear(self.graph, op)]
         self._share_fakes(int8, saturated)
         for index, op in enumerate(self.graph.ops):
-            if op.kind not in KERNELS:
+            if op.kind not in KERNELS and op.kind not in WEIGHTED:
                 raise ExportError(f"operator {op.name}: {op.kind} cannot be trained", exit_code=5)
             if op.kind in WEIGHTED:
                 self._add_weights(f"o{index}", op, int8)
@@ -98,13 +99,13 @@ class QatGraph(nn.Module):
         values: Values = {}
 
         def put(name: str, value: Tensor, kind: str = "") -> None:
-            values[name] = self.fakes[self.key[name]](value) if rounded and kind not in MOVES else value
+            values[name] = self._fake(name)(value) if rounded and kind not in MOVES else value
 
         put(self.graph.inputs[0], x)
         for index, op in enumerate(self.graph.ops):
             if op.kind in WEIGHTED:
                 key = f"o{index}"
-                out = _weighted(op, values[op.inputs[0]], self.weights[key](rounded), self._bias(key))
+                out = _weighted(op, values[op.inputs[0]], self._weight(key)(rounded), self._bias(key))
                 out = ACTIVATE[op.attrs["activation"]](out)
             else:
                 out = KERNELS[op.kind](op, [self._value(values, name) for name in op.inputs])
@@ -119,12 +120,12 @@ class QatGraph(nn.Module):
         averages everything away but such shifts (bias correction, arXiv 1906.04721). x: (n, *input shape).
         """
         exact: Values = {self.graph.inputs[0]: x}
-        rough: Values = {self.graph.inputs[0]: self.fakes[self.key[self.graph.inputs[0]]](x)}
+        rough: Values = {self.graph.inputs[0]: self._fake(self.graph.inputs[0])(x)}
         last = last_uses(self.graph)
         for index, op in enumerate(self.graph.ops):
             key, name = f"o{index}", op.outputs[0]
             if op.kind in WEIGHTED:
-                weight, activate = self.weights[key], ACTIVATE[op.attrs["activation"]]
+                weight, activate = self._weight(key), ACTIVATE[op.attrs["activation"]]
                 wanted = _weighted(op, exact[op.inputs[0]], weight(rounded=False), self._bias(key))
                 found = _weighted(op, rough[op.inputs[0]], weight(), self._bias(key))
                 shift = (wanted - found).flatten(0, -2).mean(0)
@@ -136,14 +137,20 @@ class QatGraph(nn.Module):
                 exact[name] = KERNELS[op.kind](op, [self._value(exact, n) for n in op.inputs])
                 rough[name] = KERNELS[op.kind](op, [self._value(rough, n) for n in op.inputs])
             if op.kind not in MOVES:
-                rough[name] = self.fakes[self.key[name]](rough[name])
+                rough[name] = self._fake(name)(rough[name])
             for read in set(op.inputs) & exact.keys():
                 if last[read] == index:
                     del exact[read], rough[read]
 
+    def _weight(self, key: str) -> FakeWeight:
+        return cast(FakeWeight, self.weights[key])
+
+    def _fake(self, name: str) -> FakeActivation:
+        return cast(FakeActivation, self.fakes[self.key[name]])
+
     def _bias(self, key: str) -> Tensor | None:
         bias = self.biases[key]
-        return bias * getattr(self, f"step_{key}") * self.weights[key].gain if bias.numel() else None
+        return bias * getattr(self, f"step_{key}") * self._weight(key).gain if bias.numel() else None
 
     def _value(self, values: Values, name: str) -> Tensor:
         if name in values:
@@ -153,12 +160,12 @@ class QatGraph(nn.Module):
     @torch.no_grad()
     def learnt(self) -> Learnt:
         """The result in the source graph's own terms; weights lie on their grids."""
-        ranges = {name: self.fakes[key].learnt() for name, key in self.key.items()}
+        ranges = {name: self._fake(name).learnt() for name in self.key}
         out, scales = self.source.copy(), {}
         for index, op in enumerate(self.graph.ops):
             if op.kind not in WEIGHTED:
                 continue
-            value, scale = self.weights[f"o{index}"].learnt()
+            value, scale = self._weight(f"o{index}").learnt()
             scales[op.name] = scale.numpy().astype(np.float32)
             bias = self._bias(f"o{index}")
             original = next(o for o in self.source.ops if o.name == op.name)
@@ -223,8 +230,7 @@ def _pad(op: Op, args: list[Tensor]) -> Tensor:
 
 
 Kernel = Callable[[Op, list[Tensor]], Tensor]
-KERNELS: dict[str, Kernel | None] = {
-    **dict.fromkeys(WEIGHTED),  # handled with their weights
+KERNELS: dict[str, Kernel] = {
     "ADD": _binary(torch.add),
     "SUB": _binary(torch.sub),
     "MUL": _binary(torch.mul),
