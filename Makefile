@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-fast lint format bench calibrate fuzz wheel clean
+.PHONY: help demo install test test-fast lint format bench calibrate fuzz fuzz-c wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ calibrate: $(STAMP)-dev ## run small encoders in the emulators and rewrite the c
 
 fuzz: $(STAMP)-dev ## longer random runs of the property tests
 	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/export tests/codegen tests/labels
+
+fuzz-c: $(STAMP)-dev ## fuzz the C that reads what comes from outside: frames, packs, slots, commands
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_targets.py --executions 10000000
 
 wheel: $(STAMP)-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel -o dist
