@@ -18,7 +18,8 @@ def command() -> None:
 
 @verb("students list")
 def _list() -> list[dict[str, Any]]:
-    """List the students that ship with the package, with their measured accuracies."""
+    """The students that ship with the package, their measured accuracies, and which of them each board should get."""
+    from tinyclap_edge.fit.shipped import preset_table
     from tinyclap_edge.students.presets import presets
 
     found = presets()
@@ -29,7 +30,18 @@ def _list() -> list[dict[str, Any]]:
     columns = ["student", "made for", "parameters", "MACs", "r", "zero-shot, seen [95 %]", "kept of its teacher"]
     table("", columns, rows, right=(2, 3, 4))
     result("accuracies: procedural sounds, int8, measured by `tinyclap-edge reference build`")
-    return [p.to_dict() for p in found]
+    with progress("planning each board"):
+        uses = preset_table()
+    rows = [
+        [u.board, u.student or u.why, "  ".join(f"{name} {share:.0%}" for name, share in u.shares.items()),
+         "" if u.latency_s is None else f"{u.latency_s * 1000:.0f}", u.accuracy]
+        for u in uses
+    ]  # fmt: skip
+    table(
+        "", ["board", "student", "budgets used", "ms a window (estimated)", "zero-shot, seen [95 %]"], rows, right=(3,)
+    )
+    result("`tinyclap-edge fit --board B` finds students that use more of a board")
+    return [p.to_dict() | {"boards": [u.to_dict() for u in uses if u.student == p.name]} for p in found]
 
 
 @verb("students show")
