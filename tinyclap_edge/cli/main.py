@@ -27,6 +27,7 @@ VERBS = {
     "build": "Build an exported firmware project with PlatformIO.",
     "classify": "Rank the labels for sound files on a target.",
     "bench": "Measure instructions, memory, flash and drift of an export, or of any model.",
+    "verify": "Replay an export's golden vectors on a target and compare every byte.",
     "emulate": "Run an export as a serial board in the emulator, behind a pty.",
     "labels": "Encode label packs, show one, push one to a running board or pull it.",
     "students": "List students, show what an architecture costs, import or use one.",
