@@ -19,6 +19,7 @@ _STYLE = """
 }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 860px; margin: 0 auto; padding: 28px 16px 64px; }
+h1 { font-size: 22px; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--ink); font-size: 12px; } svg .small { fill: var(--soft); }
 .grid { stroke: var(--line); } .curve { fill: none; stroke: var(--c1); stroke-width: 1.8; } .dot { fill: var(--c1); }
