@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tinyclap_edge.cli.output import progress, result, table, verb
 from tinyclap_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from tinyclap_edge.bundle.baseline import Comparison
+
+DEFAULT_LIMIT = "2%"
 
 
 @verb("bench")
@@ -28,6 +31,12 @@ from tinyclap_edge.errors import UsageError
     "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
 )
 @click.option("--json-path", type=click.Path(dir_okay=False), help="Also write the figures to this file.")
+@click.option("--junit-path", type=click.Path(dir_okay=False), help="Also write them as JUnit XML, a case a figure.")
+@click.option("--action-path", type=click.Path(dir_okay=False), help="Also write them for github-action-benchmark.")
+@click.option("--baseline", type=click.Path(), help="Compare with this file of an earlier --json-path.")
+@click.option(
+    "--fail-above", help=f"With --baseline: growth of a figure that fails (exit code 1); {DEFAULT_LIMIT} by default."
+)
 def command(
     model: str | None,
     board: str | None,
@@ -39,13 +48,28 @@ def command(
     schedule: str | None,
     engine: str | None,
     json_path: str | None,
+    junit_path: str | None,
+    action_path: str | None,
+    baseline: str | None,
+    fail_above: str | None,
 ) -> dict[str, Any]:
     """Count what one window costs; fail (exit code 6) if a byte differs from the integer reference.
 
     With MODEL.tflite, any int8 model: instructions, MACs and instructions a MAC by layer, memory and flash.
     """
-    if json_path and not Path(json_path).parent.is_dir():
-        raise UsageError(f"--json-path: there is no directory {Path(json_path).parent}", "make it first")
+    from tinyclap_edge.bundle import baseline as earlier
+    from tinyclap_edge.bundle import bench_files
+    from tinyclap_edge.bundle.figures import record
+
+    files = (("--json-path", json_path), ("--junit-path", junit_path), ("--action-path", action_path))
+    for option, path in files:
+        bench_files.check_folder(option, path)
+    if fail_above and not baseline:
+        raise UsageError("--fail-above goes with --baseline", "name the file of an earlier --json-path")
+    limit = earlier.parse_percent(fail_above or DEFAULT_LIMIT)
+    before = earlier.read_baseline(Path(baseline)) if baseline else None
+    if before and board:
+        earlier.check_place(before, board, target)
     if model is not None:
         if bundle or student or labels:
             raise UsageError("MODEL.tflite and --bundle, --student or --labels exclude each other", "give one of them")
@@ -56,12 +80,19 @@ def command(
         if schedule:
             raise UsageError("--schedule goes with MODEL.tflite", "an export has chosen its own")
         data = _export(bundle, board, student, labels, target, windows, engine)
-    if json_path:
-        temporary = Path(json_path + ".tmp")
-        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, json_path)
+    made = record(data, data["student"] if model is None else Path(model).stem)
     (show_bench if model is None else show_model)(data)
-    return data
+    if json_path:
+        bench_files.write_record(Path(json_path), made)
+    if action_path:
+        bench_files.write_action(Path(action_path), made)
+    comparison = earlier.compare_figures(made, before, limit) if before else None
+    if junit_path:
+        bench_files.write_junit(Path(junit_path), made, comparison)
+    if comparison:
+        show_comparison(comparison)
+        comparison.require()
+    return made
 
 
 def _export(
@@ -105,6 +136,14 @@ def show_model(facts: dict[str, Any]) -> None:
     result(f"{facts['samples']} random inputs: every output byte is the integer reference's")
 
 
+def show_comparison(comparison: Comparison) -> None:
+    """Every figure that changed, before and now."""
+    changed = [c for c in comparison.changes if c.share]
+    for change in changed:
+        result(("regression: " if change.regressed else "") + change.words())
+    result(f"{len(comparison.changes) - len(changed)} of {len(comparison.changes)} figures are the baseline's")
+
+
 def _short(name: str) -> str:
     """The first of the names that a converter joined, its end where it is long."""
     first = name.split(";")[0]
@@ -133,10 +172,16 @@ def show_bench(data: dict[str, Any]) -> None:
             "", ["one window", "instructions (emulated)", ""], [*rows, ["total", f"{per['total']:,}", ""]], right=(1, 2)
         )
         e = data["estimate"]
+        if data["spread"]["windows"] > 1:
+            spread = data["spread"]
+            result(
+                f"the median of {spread['windows']} windows; they take {spread['least']:,} to {spread['most']:,} instructions"
+            )
         result(
             f"time (estimated): {e['typical_s'] * 1e3:.0f} ms, {e['low_s'] * 1e3:.0f} to {e['high_s'] * 1e3:.0f} ms: "
             f"{e['cycles_per_instruction']:g} cycles an instruction at {e['clock_hz'] // 1_000_000} MHz ({e['source']})"
         )
+        result(f"energy (estimated): {e['energy_mj']:.3g} mJ ({e['energy_source']})")
     if "bytes_by_region" in data:
         rows = [[name, f"{size:,}"] for name, size in data["bytes_by_region"].items()]
         table("", ["region (linked image)", "bytes"], rows, right=(1,))
