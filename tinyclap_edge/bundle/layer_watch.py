@@ -30,9 +30,10 @@ class Difference:
     function: str = ""
 
     def words(self) -> str:
-        """As a sentence's subject and its size."""
+        """As a sentence's subject, verb and size."""
         what = f"layer {self.layer} ({self.function})" if self.stage == "layer" else self.stage
-        return f"{what} differs in {self.values} values" + ("" if self.row is None else f" of row {self.row}")
+        count = "1 value" if self.values == 1 else f"{self.values} values"
+        return f"{what} differs in {count}" + ("" if self.row is None else f" of row {self.row}")
 
 
 @dataclass(frozen=True)
