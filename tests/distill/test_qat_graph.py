@@ -21,6 +21,7 @@ from tinyclap_edge.bundle.calibration import Calibration  # noqa: E402
 from tinyclap_edge.bundle.encoder import make_encoder  # noqa: E402
 from tinyclap_edge.distill.fake_quant import FakeActivation, FakeWeight  # noqa: E402
 from tinyclap_edge.distill.qat import qat, qat_student, useful_ranges  # noqa: E402
+from tinyclap_edge.distill.qat_equalise import equalise_hard_swish, equalise_links  # noqa: E402
 from tinyclap_edge.distill.qat_graph import QatGraph  # noqa: E402
 from tinyclap_edge.distill.qat_record import KEY, read_record, trained_quantisation  # noqa: E402
 from tinyclap_edge.errors import CorruptFile, UsageError  # noqa: E402
@@ -107,7 +108,8 @@ def test_what_training_found_reaches_the_tflite_file_one_to_one() -> None:
 
 def test_training_changes_scales_of_every_sort() -> None:
     graph, x = student_graph(student(), 8), heard()
-    plain = quantize(graph, useful_ranges(graph, calibrate(graph, x, "mse")))
+    even = equalise_hard_swish(equalise_links(graph, x), x)
+    plain = quantize(even, useful_ranges(even, calibrate(even, x, "mse")))
     trained = qat(graph, x, 6).int8
     moved = [
         n

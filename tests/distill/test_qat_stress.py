@@ -51,11 +51,12 @@ def kept(float_graph: Graph, int8: Graph, x: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-def test_training_recovers_most_of_what_min_max_ranges_lose_on_a_stressed_student() -> None:
-    """Measured: 0.803 by min-max ranges, 0.972 after 80 steps, on windows that training did not see."""
+def test_training_recovers_what_min_max_ranges_lose_on_a_stressed_student() -> None:
+    """On windows that training did not see, through the integer reference."""
     plain = find_student("nucleo")
     x = load_calibration().network_input(plain.frontend)
     graph = student_graph(stressed(plain, x[:TAUGHT], seed=0), 128)
     after_training = quantize(graph, calibrate(graph, x[:TAUGHT]))
-    assert 0.75 < kept(graph, after_training, x[TAUGHT:]) < 0.85
-    assert kept(graph, qat(graph, x[:TAUGHT], 80, config=QatConfig(crop=0.5)).int8, x[TAUGHT:]) >= 0.965
+    assert 0.75 < kept(graph, after_training, x[TAUGHT:]) <= 0.85
+    result = qat(graph, x[:TAUGHT], 80, config=QatConfig(crop=0.5))
+    assert kept(graph, result.int8, x[TAUGHT:]) >= 0.985
