@@ -20,7 +20,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from tinyclap_edge.device.link_frames import Frame, FrameDecoder, Text, encode
-from tinyclap_edge.errors import DeviceError, TinyclapError, UsageError
+from tinyclap_edge.errors import DeviceError, UsageError
 
 PROTOCOL = 1
 ANSWER, REFUSAL = 0x80, 0xFF
@@ -93,10 +93,8 @@ class Device:
     board: str
 
 
-class Refused(TinyclapError):
+class Refused(DeviceError):
     """The device understood the request and refuses it; `code` says why, `detail` what it adds."""
-
-    exit_code = 4
 
     def __init__(self, command: int, code: int, detail: int) -> None:
         name = Refusal(code).name.lower().replace("_", " ") if code in set(Refusal) else f"error {code}"

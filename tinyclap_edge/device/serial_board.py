@@ -169,6 +169,7 @@ class EmulatorBoard:
             sound.on_feed = self.line.wake
         self.failure: TinyclapError | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended = threading.Event()  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
 
     def __enter__(self) -> EmulatorBoard:
         self._thread.start()
@@ -182,25 +183,26 @@ class EmulatorBoard:
             self._machine.run(FOREVER_S)
         except TinyclapError as error:
             self.failure = error
+        finally:
+            self._ended.set()
 
     def join(self) -> None:
         """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
-        while self._thread.is_alive():
-            self._thread.join(0.2)
+        while not self._ended.wait(0.2):
+            pass
         if self.failure is not None:
             raise self.failure
 
     @property
     def running(self) -> bool:
         """Whether the firmware has neither ended nor failed."""
-        return self._thread.is_alive()
+        return not self._ended.is_set()
 
     def stop(self) -> None:
         """End the firmware: it hears that neither sound nor bytes can come any more."""
         self._waiting.stopped = True
         self.line.wake()
-        self._thread.join(_STOP_S)
-        if self._thread.is_alive():  # in an endless loop of its own
+        if not self._ended.wait(_STOP_S):  # in an endless loop of its own
             self._machine.engine.emu_stop()
             raise DeviceError("the emulated board does not stop", "end this program")
         self._machine = None  # unicorn is freed here: at the interpreter's own end it crashes
