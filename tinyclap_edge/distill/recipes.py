@@ -157,7 +157,7 @@ class EncoderKdRecipe(Recipe):
 class EdgeRecipe(Recipe):
     """Ours: cosine and ranking towards the centred embeddings of clean clips, while the student hears distorted ones.
 
-    Each choice was measured against its absence: docs/distillation.md.
+    `python -m benchmarks distill` measures each choice against its absence.
     """
 
     name: ClassVar[str] = "edge"
