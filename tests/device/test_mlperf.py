@@ -21,7 +21,7 @@ HOST_BYTES = 31  # that the runner sends in one command
 
 
 class Runner:
-    """The runner's side: a command, then lines until one holds m-ready."""
+    """The runner's side: a command, then lines until one holds m-ready. Windows that are heard meanwhile are not for it."""
 
     def __init__(self, port: str) -> None:
         self.stream, self.text = PortStream(port, timeout_s=5.0), b""
@@ -36,7 +36,8 @@ class Runner:
                 assert got, (words, lines)
                 self.text += got.replace(b"\r", b"").replace(b"\0", b"")
             line, self.text = self.text.split(b"\n", 1)
-            lines.append(line.decode())
+            if not line.startswith(b"W "):
+                lines.append(line.decode())
         return lines[:-1]
 
     def load(self, data: bytes) -> list[str]:
