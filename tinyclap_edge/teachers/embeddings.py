@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,20 @@ MAX_DIM = 65536
 PROBED = 64
 
 
-class Embeddings:
+class Embeddings(ABC):
     """A folder of embeddings. ids: one a clip; `embeddings` looks them up; there is nothing to run on audio."""
 
     card: TeacherCard
     ids: list[str]
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """16 hex digits: see card.Teacher."""
-        raise NotImplementedError
 
+    @abstractmethod
     def embeddings(self, ids: Sequence[str]) -> np.ndarray:
         """(n, dim) float32, as stored. UsageError (2) names an id that is not there, CorruptFile (7) a bad file."""
-        raise NotImplementedError
 
     def embed_audio(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """UsageError (2): the model that made these embeddings is not here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 BATCH, TEXT_BATCH = 32, 64
 
 
-class WindowedTeacher:
+class WindowedTeacher(ABC):
     """A teacher whose network takes log-mels of one fixed length.
 
     A subclass sets what stands here, gives `network` and, where words are understood, `text_vectors`. The network runs
@@ -36,9 +37,9 @@ class WindowedTeacher:
     block: int = 1  # windows of one pass on a CPU: more only pays for small networks
     filters: np.ndarray | None = None  # (n_fft / 2 + 1, mel_bins) where the weight file brings its own
 
+    @abstractmethod
     def network(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, 1, frames, mel_bins) -> (batch, dim)."""
-        raise NotImplementedError
 
     def text_vectors(self, texts: list[str]) -> torch.Tensor:
         """(n, dim) of any length."""
@@ -46,9 +47,9 @@ class WindowedTeacher:
             f"the teacher {self.card.name} has no text side", "words need a CLAP teacher: `tinyclap-edge teachers list`"
         )
 
+    @abstractmethod
     def weights(self) -> list[tuple[str, torch.Tensor]]:
         """Every tensor in use, by name."""
-        raise NotImplementedError
 
     @functools.cached_property
     def identity(self) -> str:
