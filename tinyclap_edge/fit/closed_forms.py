@@ -31,7 +31,7 @@ LEAST_CHANNEL_BYTES = 9  # flash of a channel beside its weights: a bias of 4, a
 FEW_ROWS = 8  # a map of fewer may begin when the maps before it have ended: its ring is left out of the bound
 SLACK = 0.97  # what the rings of the last maps may save by lying behind each other; tests hold the bound to the planner
 _PIXELS = 1 << 16  # more than a row has
-ADD_KERNELS = ("tce_add_table_s8", "tce_add_s8")  # of residuals; the first that a calibration knows
+ADD_KERNEL = "tce_add_s8"  # of residuals
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ def _block(
     skip = (c_in == c_out) & same & expand
     w.kept += np.where(skip & (rows >= FEW_ROWS), 2 * c_in * width, 0)
     if same and expand:
-        kernel = next(k for k in ADD_KERNELS if variant_name(k, "", "") in w.machine.instructions)
-        per_row = w.machine.once(variant_name(kernel, "", ""), terms_of(kernel, w.machine.isa, Shape(width, c_out)))
+        terms = terms_of(ADD_KERNEL, w.machine.isa, Shape(width, c_out))
+        per_row = w.machine.once(variant_name(ADD_KERNEL, "", ""), terms)
         w.instructions = w.instructions + np.where(skip, rows * per_row, 0.0)
     return out_rows, out_width
 
