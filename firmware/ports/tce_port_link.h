@@ -8,7 +8,7 @@
 #include "tce_flash.h"
 #include "tce_port.h"
 
-enum { TCE_PORT_SOUND = 1, TCE_PORT_BYTES = 2 };
+enum { TCE_PORT_SOUND = 1, TCE_PORT_BYTES = 2, TCE_PORT_TICK = 4, TCE_PORT_TICK_MS = 100 };
 
 /* The application owns it; the port keeps no other state. */
 typedef struct {
@@ -20,11 +20,17 @@ typedef struct {
 /* Opens what is there. *flash gets slot_sectors = 0 where labels cannot be kept. */
 void tce_port_link_open(tce_port_link *link, tce_flash *flash);
 
-/* Waits until bytes have come over the link or, with `sound`, until samples can be read; TCE_PORT_BYTES, TCE_PORT_SOUND
- * or both, or 0 when neither can come any more. Without a link it says at once that sound can be read. */
+/* Sleeps until something is to be done, and says what:
+ *   TCE_PORT_BYTES   bytes have come over the link
+ *   TCE_PORT_SOUND   with `sound`: a half has been taken since this was last said. Where sound is a file: one is taken
+ *                    now (tce_port_pull.h)
+ *   TCE_PORT_TICK    nothing came for TCE_PORT_TICK_MS; only where there is a link
+ * or 0 when neither sound nor bytes can come any more. A port with interrupts looks at audio->heard and at its receive
+ * buffer with interrupts off, sleeps (WFI) and turns them on again, so that no half is slept over. Without a link it
+ * waits for sound alone. Without `sound` halves are taken all the same, and nobody is woken for them. */
 int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound);
 
-/* A clock that runs on while the board computes, from anywhere; it may wrap. */
+/* A clock that runs on while the board computes, from anywhere; it wraps at 2^32. */
 uint32_t tce_port_link_microseconds(void);
 
 /* Bytes that have come, at most `capacity`, without waiting; how many. Closes the link when the host has gone. */
