@@ -21,6 +21,10 @@ enum {
     TCE_LINK_LABELS_COMMIT = 0x12,
     TCE_LINK_LABELS_READ = 0x13,
     TCE_LINK_SHOW = 0x20,
+    TCE_LINK_REPLAY_BEGIN = 0x30, /* tce_replay.h has the four */
+    TCE_LINK_REPLAY_PCM = 0x31,
+    TCE_LINK_REPLAY_RUN = 0x32,
+    TCE_LINK_REPLAY_READ = 0x33,
     TCE_LINK_ANSWER = 0x80, /* set in the type of an answer */
     TCE_LINK_REFUSAL = 0xFF /* type of a refusal: u8 command, u8 error, i32 detail */
 };

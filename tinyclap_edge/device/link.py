@@ -39,6 +39,10 @@ class Command(IntEnum):
     LABELS_COMMIT = 0x12
     LABELS_READ = 0x13
     SHOW = 0x20
+    REPLAY_BEGIN = 0x30
+    REPLAY_PCM = 0x31
+    REPLAY_RUN = 0x32
+    REPLAY_READ = 0x33
 
 
 class Refusal(IntEnum):
