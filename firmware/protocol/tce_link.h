@@ -12,10 +12,13 @@
 
 #include "tce_frame.h"
 
-enum { TCE_LINK_PROTOCOL = 1 }; /* the commands' version; frames have their own */
+enum { TCE_LINK_PROTOCOL = 2 }; /* the commands' version; frames have their own */
 
 enum {
-    TCE_LINK_HELLO = 0x01, /* u32 nonce -> the same nonce, then who the device is */
+    TCE_LINK_HELLO = 0x01,  /* u32 nonce -> the same nonce, then who the device is */
+    TCE_LINK_STATUS = 0x02, /* tce_monitor.h has these three and CAPTURE */
+    TCE_LINK_SETTINGS = 0x03,
+    TCE_LINK_NOTIFY = 0x04,
     TCE_LINK_LABELS_BEGIN = 0x10,
     TCE_LINK_LABELS_DATA = 0x11,
     TCE_LINK_LABELS_COMMIT = 0x12,
@@ -25,7 +28,10 @@ enum {
     TCE_LINK_REPLAY_PCM = 0x31,
     TCE_LINK_REPLAY_RUN = 0x32,
     TCE_LINK_REPLAY_READ = 0x33,
-    TCE_LINK_ANSWER = 0x80, /* set in the type of an answer */
+    TCE_LINK_CAPTURE = 0x40,
+    TCE_LINK_ANSWER = 0x80, /* set in the type of whatever the device sends */
+    TCE_LINK_SCORES = 0xC0, /* notifications */
+    TCE_LINK_EVENT = 0xC1,
     TCE_LINK_REFUSAL = 0xFF /* type of a refusal: u8 command, u8 error, i32 detail */
 };
 
@@ -42,7 +48,9 @@ typedef enum {
     TCE_LINK_ERR_OFFSET = 9,    /* not the bytes that come next; detail: the offset expected */
     TCE_LINK_ERR_FLASH = 10,    /* the flash was not erased or does not hold what was written; detail: the offset */
     TCE_LINK_ERR_CHECKSUM = 11, /* the whole pack arrived with another checksum than was announced */
-    TCE_LINK_ERR_PACK = 12      /* the pack is refused; detail: TCE_ERR_LABELS_* */
+    TCE_LINK_ERR_PACK = 12,     /* the pack is refused; detail: TCE_ERR_LABELS_* */
+    TCE_LINK_ERR_RANGE = 13,    /* a setting is outside its limits; detail: the byte of the payload */
+    TCE_LINK_ERR_AUDIO = 14     /* there is no sound to capture */
 } tce_link_error;
 
 /* What a command says: bytes of the answer's payload on success, an error and its detail otherwise. */

@@ -3,6 +3,7 @@
     link = Link(stream)                 # a serial port, a pty, a pipe: anything with read() and write()
     device = link.hello()
     answer = link.request(Command.SHOW, payload)
+    for event in link.events(): ...     # as the board hears them
 
 One request is under way at a time. A request that gets no answer in time is sent again, byte for byte; the device
 answers a repetition without doing anything twice. A try ends when the stream has waited in vain, or when a device that
@@ -14,26 +15,46 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Protocol
 
+import numpy as np
+
+from tinyclap_edge.device.link_device import PROTOCOL, Device, read_hello
 from tinyclap_edge.device.link_frames import Frame, FrameDecoder, Text, encode
+from tinyclap_edge.device.link_monitor import (
+    NOTIFY_EVENTS,
+    NOTIFY_SCORES,
+    Event,
+    EventSettings,
+    Notice,
+    NoticeReader,
+    Scores,
+    Status,
+    read_settings,
+    read_status,
+)
 from tinyclap_edge.errors import DeviceError, UsageError
 
-PROTOCOL = 1
+__all__ = ["PROTOCOL", "Command", "Device", "Event", "Link", "Refusal", "Refused", "Scores", "Status", "Stream"]
+
 ANSWER, REFUSAL = 0x80, 0xFF
 TRIES = 20  # at one damaged byte in a thousand a whole exchange fails one time in four: 1 in 10^12 fails twenty times
 HELLO_TRIES = 6
 TIMEOUT_S = 0.5  # longer than an answer takes on a line of 9,600 baud, and most encoders run
-_HELLO = struct.Struct("<IBBH8s8sIIIIHHIIIIII")
+_NOTICES_KEPT = 256
+_CAPTURES = 3  # begun anew when the device was reset in the middle, or let its ring go
 
 
 class Command(IntEnum):
     """Types of requests."""
 
     HELLO = 0x01
+    STATUS = 0x02
+    SETTINGS = 0x03
+    NOTIFY = 0x04
     LABELS_BEGIN = 0x10
     LABELS_DATA = 0x11
     LABELS_COMMIT = 0x12
@@ -43,6 +64,7 @@ class Command(IntEnum):
     REPLAY_PCM = 0x31
     REPLAY_RUN = 0x32
     REPLAY_READ = 0x33
+    CAPTURE = 0x40
 
 
 class Refusal(IntEnum):
@@ -60,6 +82,8 @@ class Refusal(IntEnum):
     FLASH = 10
     CHECKSUM = 11
     PACK = 12
+    RANGE = 13
+    AUDIO = 14
 
 
 class Stream(Protocol):
@@ -70,31 +94,6 @@ class Stream(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
-
-
-@dataclass(frozen=True)
-class Device:
-    """What a device says of itself in HELLO."""
-
-    protocol: int
-    slot: int | None  # the slot whose pack is in use; None: the pack that the firmware was built with
-    data_bytes: int  # of a pack in one request
-    encoder_id: str
-    frontend_id: str
-    capacity_bytes: int  # the largest pack it takes; 0: it keeps none
-    generation: int
-    pack_bytes: int
-    pack_checksum: int
-    labels: int
-    dim: int
-    arena_bytes: int
-    static_bytes: int
-    stack_bytes: int  # 0 where it cannot tell
-    windows: int
-    damaged_frames: int
-    label_changes: int
-    version: str
-    board: str
 
 
 class Refused(DeviceError):
@@ -126,18 +125,94 @@ class Link:
         self.sent_bytes = self.received_bytes = 0
         self._decoder = FrameDecoder()
         self._sequence = 0
+        self._notices = NoticeReader()
+        self._waiting: deque[Notice] = deque(maxlen=_NOTICES_KEPT)  # those that came beside an answer
 
     def hello(self, tries: int = HELLO_TRIES) -> Device:
         """Begin a session. DeviceError when nothing answers, or something else does."""
         self._sequence = 0
         nonce = struct.pack("<I", self._nonce())
         answer = self._exchange(Frame(Command.HELLO, 0, nonce), tries, nonce)
-        return _read_hello(answer.payload)
+        return read_hello(answer.payload)
 
     def request(self, command: Command, payload: bytes = b"") -> bytes:
         """The payload of the device's answer. Refused when it says no, DeviceError when it says nothing."""
         self._sequence = (self._sequence + 1) % 256
         return self._exchange(Frame(command, self._sequence, payload), self.tries).payload
+
+    def status(self) -> Status:
+        """The board's counters, and why it does not listen where it does not. A session must have begun."""
+        return read_status(self.request(Command.STATUS))
+
+    def settings(self, wanted: EventSettings | None = None) -> EventSettings:
+        """The settings of events, after they were set to `wanted` if it is given."""
+        return read_settings(self.request(Command.SETTINGS, wanted.to_bytes() if wanted else b""))
+
+    def capture(self, samples: int = 0) -> np.ndarray:
+        """The newest `samples` of the board's ring, fewer where it holds fewer; 0: all of it. (n,) int16, oldest first.
+
+        The board does not listen meanwhile. Begins a session. Refused (AUDIO) by a board that hears nothing.
+        """
+        for _ in range(_CAPTURES):
+            self.hello()
+            try:
+                return self._capture(samples)
+            except Refused as refused:
+                if refused.code not in (Refusal.SESSION, Refusal.SEQUENCE, Refusal.STATE, Refusal.OFFSET):
+                    raise
+        raise DeviceError("the device started anew during each capture", "check its power supply")
+
+    def _capture(self, samples: int) -> np.ndarray:
+        pcm, count = bytearray(), 1
+        while len(pcm) // 2 < count:
+            answer = self.request(Command.CAPTURE, struct.pack("<II", len(pcm) // 2, samples))
+            if len(answer) < 10 or len(answer) % 2:
+                raise DeviceError("the device's CAPTURE cannot be read", "is its firmware of this version?")
+            count = int.from_bytes(answer[:4], "little")
+            pcm += answer[8:]
+        return np.frombuffer(bytes(pcm), "<i2").astype(np.int16)
+
+    def scores(self) -> Iterator[Scores]:
+        """Smoothed scores, window by window, without end."""
+        return (notice for notice in self.notices(NOTIFY_SCORES) if isinstance(notice, Scores))
+
+    def events(self) -> Iterator[Event]:
+        """Labels as they are heard, without end."""
+        return (notice for notice in self.notices(NOTIFY_EVENTS) if isinstance(notice, Event))
+
+    def notices(self, what: int = NOTIFY_SCORES | NOTIFY_EVENTS) -> Iterator[Notice]:
+        """Scores and events as the board sends them, without end. Begins a session. `lost_notices` counts gaps.
+
+        Between two of them other requests may be made, but no `hello`, which ends the notifications.
+        """
+        self.hello()
+        self.request(Command.NOTIFY, bytes([what]))
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            try:
+                self._hear(self.stream.read())
+            except OSError as error:
+                raise _lost(error) from error
+
+    @property
+    def lost_notices(self) -> int:
+        """Notifications that were sent and did not arrive."""
+        return self._notices.lost
+
+    def _hear(self, data: bytes) -> list[Frame]:
+        """Text to who wants it, notifications to those that wait; the other frames of `data`."""
+        self.received_bytes += len(data)
+        frames = []
+        for event in self._decoder.feed(data):
+            if isinstance(event, Text):
+                self.on_text(event.data)
+            elif isinstance(event, Frame):
+                notice = self._notices.read(event)
+                if notice is not None:
+                    self._waiting.append(notice)
+                frames.append(event)
+        return frames
 
     def _exchange(self, request: Frame, tries: int, begin: bytes = b"") -> Frame:
         data = encode(request)
@@ -167,20 +242,16 @@ class Link:
                 got = self.stream.read()
                 if not got:
                     return None
-                self.received_bytes += len(got)
-                answer = None
-                for event in self._decoder.feed(got):  # to its end: text may stand behind the answer
-                    if isinstance(event, Text):
-                        self.on_text(event.data)
-                    elif isinstance(event, Frame) and _answers(event, request, begin):
-                        answer = event
-                if answer is not None:
-                    return answer
+                answers = [frame for frame in self._hear(got) if _answers(frame, request, begin)]
+                if answers:
+                    return answers[-1]
         except OSError as error:
-            raise DeviceError(
-                f"the link was lost ({error.strerror or error})", "is the board still connected and powered?"
-            ) from error
+            raise _lost(error) from error
         return None
+
+
+def _lost(error: OSError) -> DeviceError:
+    return DeviceError(f"the link was lost ({error.strerror or error})", "is the board still connected and powered?")
 
 
 def _answers(frame: Frame, request: Frame, begin: bytes) -> bool:
@@ -194,28 +265,3 @@ def _answers(frame: Frame, request: Frame, begin: bytes) -> bool:
 
 def _command_name(command: int) -> str:
     return Command(command).name if command in set(Command) else f"command {command:#04x}"
-
-
-def _read_hello(payload: bytes) -> Device:
-    """HELLO's answer. A later protocol may append fields: what lies behind the known ones is not read."""
-    if len(payload) < 5 or payload[4] != PROTOCOL:
-        spoken = payload[4] if len(payload) > 4 else "none"
-        raise DeviceError(
-            f"the firmware speaks protocol {spoken}, this tool speaks {PROTOCOL}",
-            "export, build and flash the firmware with this version of the tool",
-        )
-    try:
-        _, protocol, slot, data_bytes, encoder, frontend, *numbers = _HELLO.unpack_from(payload)
-        version, at = _text(payload, _HELLO.size)
-        board, _ = _text(payload, at)
-        who: list[Any] = [protocol, slot - 1 if slot else None, data_bytes, encoder.hex(), frontend.hex()]
-        return Device(*[*who, *numbers, version, board])
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise DeviceError("the device's HELLO is too short or no text", "is this firmware of tinyclap-edge?") from error
-
-
-def _text(payload: bytes, at: int) -> tuple[str, int]:
-    end = at + 1 + payload[at]
-    if end > len(payload):
-        raise IndexError
-    return payload[at + 1 : end].decode("utf-8"), end
