@@ -56,6 +56,7 @@ ABLATIONS = {
     "one-cycle": ("schedule=one-cycle",),
     "without averaged weights": ("ema=0",),
     "without distortion": ("distort=no",),
+    "every clip distorted": ("clean_share=0",),
     "with SpecAugment, masks to 20 %": ("mask=0.2",),
     "with mixup, 30 % of clips": ("mixup=0.3",),
     "two views of half the clips": ("crops=2",),

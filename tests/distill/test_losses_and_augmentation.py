@@ -90,6 +90,17 @@ def test_the_same_generator_gives_the_same_distortion() -> None:
     assert torch.equal(one, two) and not torch.equal(one, other)
 
 
+def test_a_share_of_clips_is_heard_as_it_is_and_the_rest_as_without_that_share() -> None:
+    db = torch.randn(64, 16, 8) * 10 - 50
+    level, still = torch.full((64,), -20.0), {"shift_frames": 0, "noise_share": 1.0}
+    every = augment(db, level, shapes(), AugmentConfig(**still), torch.Generator().manual_seed(3))
+    some = augment(db, level, shapes(), AugmentConfig(**still, clean_share=0.35), torch.Generator().manual_seed(3))
+    clean = (some == db).all(-1).all(-1)
+    assert 10 <= int(clean.sum()) <= 35
+    assert torch.equal(some[~clean], every[~clean])
+    assert not (every == db).all(-1).all(-1).any()
+
+
 def test_two_equal_sounds_are_three_decibels_louder() -> None:
     a = torch.full((1, 2, 2), -30.0)
     assert mix_powers(a, a, torch.zeros(1)).mean().item() == pytest.approx(-30 + 3.0103, abs=1e-3)

@@ -30,6 +30,7 @@ class AugmentConfig:
     saturate_share: float = 0.15
     shift_frames: int = 12
     floor_db: float = -100.0
+    clean_share: float = 0.0  # clips that are heard as they are, but for the time shift
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Distortion:
     tilt_db: Tensor  # (batch, 1)
     waves: tuple[tuple[Tensor, Tensor], ...]  # size in dB and phase of each wave of the curve, (batch, 1) each
     level_db: Tensor
+    clean: Tensor
 
     def part(self, rows: slice) -> Distortion:
         """The distortion of some of the clips."""
@@ -67,7 +69,7 @@ class Distortion:
         )
 
 
-_BY_CLIP = ("saturated", "noise", "snr_db", "noisy", "equalised", "tilt_db", "level_db")
+_BY_CLIP = ("saturated", "noise", "snr_db", "noisy", "equalised", "tilt_db", "level_db", "clean")
 _WAVES = (1.0, 2.0, 3.0)
 
 
@@ -106,13 +108,15 @@ def draw_distortion(
         for wave in _WAVES
     )
     level = uniform(batch, low=config.level_db[0], high=config.level_db[1]) * chance(config.level_share)
-    return Distortion(shift, saturation, saturated, pick, roll, snr, noisy, equalised, tilt, waves, level)
+    clean = chance(config.clean_share)
+    return Distortion(shift, saturation, saturated, pick, roll, snr, noisy, equalised, tilt, waves, level, clean)
 
 
 def distort(db: Tensor, level_db: Tensor, shapes: NoiseShapes, drawn: Distortion, floor_db: float = -100.0) -> Tensor:
     """Apply what was drawn. db: (batch, frames, mels) in dB; level_db: (batch,) of each clip's audio in dB."""
     mels, device = db.shape[2], db.device
-    power = torch.exp(torch.roll(db, drawn.shift, 1) * _DB)
+    shifted = torch.roll(db, drawn.shift, 1)
+    power = torch.exp(shifted * _DB)
     # saturation: wide-band products that follow the clip's own loudness from frame to frame
     if drawn.saturation:
         pick, roll, gain_db = drawn.saturation
@@ -133,7 +137,8 @@ def distort(db: Tensor, level_db: Tensor, shapes: NoiseShapes, drawn: Distortion
     for wave, (size, phase) in zip(_WAVES, drawn.waves, strict=True):
         curve = curve + size.to(device) * torch.cos(6.2832 * wave * axis + phase.to(device))
     out = out + (curve * drawn.equalised.to(device).float()[:, None])[:, None, :]
-    return (out + drawn.level_db.to(device)[:, None, None]).clamp_min(floor_db)
+    out = (out + drawn.level_db.to(device)[:, None, None]).clamp_min(floor_db)
+    return torch.where(drawn.clean.to(device)[:, None, None], shifted, out)
 
 
 def augment(

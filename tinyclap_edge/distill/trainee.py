@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -87,7 +87,7 @@ class Task:
     world: World
     device: str
     say: Callable[[str], None]
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: AugmentConfig
     parts: int = 1
 
     def __post_init__(self) -> None:

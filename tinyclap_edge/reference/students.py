@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +70,13 @@ def train_student(
     everything = Order(len(targets), config.seed)
     plain = Order(len(SEEN[: config.seen_families]) * config.clips_per_family, config.seed + 17)  # they come first
     plain_size = round(config.plain_share * config.student_batch)
+    distortion = replace(config.student_augment, clean_share=recipe.clean_share)
 
     def loss(step: int, generator: torch.Generator) -> torch.Tensor:
         mixed = everything.batch(step, config.student_batch - plain_size)
         picks = np.sort(np.concatenate([mixed, plain.batch(step, plain_size)]))
         db = torch.from_numpy(pool.features[picks].astype(np.float32)).to(device) / 256.0
-        db = augment(db, level[picks], noise, config.student_augment, generator)
+        db = augment(db, level[picks], noise, distortion, generator)
         embedded = student(normalise(db).contiguous(memory_format=torch.channels_last))
         wanted = targets[picks].to(device)
         ranking = similarity_distillation_loss(embedded, wanted, anchors, config.anchor_scale)
