@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,9 +94,9 @@ def test_the_same_generator_gives_the_same_distortion() -> None:
 
 def test_a_share_of_clips_is_heard_as_it_is_and_the_rest_as_without_that_share() -> None:
     db = torch.randn(64, 16, 8) * 10 - 50
-    level, still = torch.full((64,), -20.0), {"shift_frames": 0, "noise_share": 1.0}
-    every = augment(db, level, shapes(), AugmentConfig(**still), torch.Generator().manual_seed(3))
-    some = augment(db, level, shapes(), AugmentConfig(**still, clean_share=0.35), torch.Generator().manual_seed(3))
+    level, config = torch.full((64,), -20.0), AugmentConfig(shift_frames=0, noise_share=1.0)
+    every = augment(db, level, shapes(), config, torch.Generator().manual_seed(3))
+    some = augment(db, level, shapes(), replace(config, clean_share=0.35), torch.Generator().manual_seed(3))
     clean = (some == db).all(-1).all(-1)
     assert 10 <= int(clean.sum()) <= 35
     assert torch.equal(some[~clean], every[~clean])
