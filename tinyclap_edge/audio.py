@@ -19,6 +19,7 @@ from tinyclap_edge.frontend.spec import FrontendSpec
 MAX_SECONDS = 4 * 3600
 MAX_SAMPLES = 1 << 29  # of all channels: what unpacks must fit a PC's memory
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,20 @@ def read_mono(path: Path | str, rate_hz: int) -> tuple[np.ndarray, tuple[str, ..
             notes.append(f"nothing above {source_rate // 2} Hz is in it")
         mono = soxr.resample(mono, source_rate, rate_hz, quality="HQ")
     return mono, tuple(notes)
+
+
+def sound_files(folder: Path | str, what: str) -> list[Path]:
+    """The sound files below a folder, by name, in an order that does not change; `what` says what they are in errors.
+
+    UsageError (2) where there is no such folder, or no sound file in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", f"give a folder with recordings of {what}")
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UsageError(f"{folder} holds no sound file", f"put recordings of {what} there: WAV, FLAC, OGG or MP3")
+    return files
 
 
 def window_starts(samples: int, spec: FrontendSpec, hop_frames: int) -> list[int]:

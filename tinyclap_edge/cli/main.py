@@ -30,6 +30,7 @@ VERBS = {
     "verify": "Replay an export's golden vectors on a target and compare every byte.",
     "emulate": "Run an export as a serial board in the emulator, behind a pty.",
     "labels": "Encode label packs, show one, push one to a running board or pull it.",
+    "gate": "Train a power gate: on which windows the encoder runs at all.",
     "students": "List students, show what an architecture costs, import or use one.",
     "teachers": "List, show or fetch the models that students learn from.",
     "embed": "Embed a corpus by a teacher, once, into a store on disk.",
