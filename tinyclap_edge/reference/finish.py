@@ -38,6 +38,10 @@ from tinyclap_edge.students.phinet_torch import Student
 from tinyclap_edge.teachers.reference import DIM, ReferenceTeacher, load_teacher, save_teacher
 
 _BASIS_CLIPS = 4000
+_BASE, _BASE_R = (
+    "nucleo",
+    64,
+)  # the student that is held to its teacher most closely, at half the dimensions it ships with
 
 
 def finish(config: BuildConfig, work: Path, out: Path, processes: int, log: Callable[[str], None]) -> dict[str, Any]:
@@ -123,12 +127,16 @@ def finish_student(
     encoder = make_encoder(made, recipe.default_r, None, "minmax", load_calibration(out / "calibration.npz"))
     embed = _remember(lambda features: embed_student(student, features))
     integer = _remember(int8_embed(encoder.graph, spec))
+    smaller = make_encoder(made, _BASE_R, None, "minmax", load_calibration(out / "calibration.npz"))
     fresh = sets["fresh"]
     audio = embed(fresh.features)
     card: dict[str, Any] = {
         "float": examine(embed, sets, texts),
         "reduced": examine(lambda f: embed(f) @ matrix.T, sets, texts, matrix),
         "int8": examine(integer, sets, texts, matrix, rows=_label_rows),
+        f"int8, r = {_BASE_R}": examine(
+            int8_embed(smaller.graph, spec), sets, texts, basis[:_BASE_R], full=False, rows=_label_rows
+        ),
         "curve": curve(audio, fresh, texts, basis, order, config),
         "cosine": {
             "teacher to float": _cosine(teacher.embed_db(fresh.features), audio),
@@ -199,6 +207,11 @@ def gates(result: dict[str, Any]) -> list[dict[str, Any]]:
         gate(f"{name}, points lost by reduction", 100 * (value["float"] - value["reduced"]), 0.5, at_least=False)
         gate(f"{name}, points lost by int8", 100 * (value["reduced"] - value["int8"]), 0.5, at_least=False)
         gate(f"{name}, cosine of int8 to float", card["cosine"]["reduced to int8"], 0.998)
+        if name == _BASE:
+            table, of = card[f"int8, r = {_BASE_R}"], f"at r = {_BASE_R} in int8"
+            kept = table["fresh"]["ensemble"]["value"] / teacher["fresh"]["ensemble"]["value"]
+            gate(f"{name}, share of the teacher kept {of}", kept, 0.985)
+            gate(f"{name}, 0 dB white noise {of}", table["shifts"]["white noise 0 dB"]["value"], 0.85)
     return rows
 
 
