@@ -59,7 +59,7 @@ fuzz: $(STAMP)-dev ## longer random runs of the property tests
 	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/export tests/codegen tests/labels
 
 fuzz-c: $(STAMP)-dev ## fuzz the C that reads what comes from outside: frames, packs, slots, commands
-	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_targets.py --executions 10000000
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz --more 10000000 frames pack slots commands text
 
 wheel: $(STAMP)-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel -o dist

@@ -47,21 +47,31 @@ def push(data: bytes) -> bytes:
 
 def inputs() -> dict[str, dict[str, bytes]]:
     """Every input by target and name."""
+    raw, sealed, right = b"\0", b"\1", b"\3"  # first bytes of fuzz_frames.c and fuzz_pack.c
     hello, data = Frame(1, 0, b"nonc"), Frame(0x11, 255, bytes(range(256)) + bytes(8))
     small, other = pack(2), pack(9, background=3)
     shown = request(2, b"\x20\0\0") + request(2, b"\x13" + struct.pack("<IH", 10, 99)) + request(0x20, b"\x07\0\0")
     return {
         "frames": {
-            "hello": encode(hello),
-            "data": encode(data),
-            "text-and-frames": b"TCE 0.1.0\n" + encode(hello) + b"W 0 S 1\n" + encode(data),
-            "lost-delimiter": encode(hello)[1:] + encode(hello),
-            "cut-off": encode(data)[:100] + encode(hello),
-            "too-long": b"\0\xff\xa1" + b"\x7f" * 400,
-            "zeros": bytes(40),
-            "no-frame": b"\0\x05text\0\x01\x01\0",
+            "hello": raw + encode(hello),
+            "data": raw + encode(data),
+            "text-and-frames": raw + b"TCE 0.1.0\n" + encode(hello) + b"W 0 S 1\n" + encode(data),
+            "lost-delimiter": raw + encode(hello)[1:] + encode(hello),
+            "cut-off": raw + encode(data)[:100] + encode(hello),
+            "too-long": raw + b"\0\xff\xa1" + b"\x7f" * 400,
+            "zeros": raw + bytes(40),
+            "no-frame": raw + b"\0\x05text\0\x01\x01\0",
+            "empty-payload": sealed + b"\x12\x07",
+            "longest-payload": sealed + b"\x11\xff" + bytes(range(1, 256)) + bytes(9),
         },
-        "pack": {"small": small, "background": other, "wide": pack(3, 33), "cut-off": other[:60], "empty": b""},
+        "pack": {
+            "small": raw + small,
+            "background": right + other,
+            "wide": right + pack(3, 33),
+            "wrong-checksum": sealed + small[:40] + b"\x01" + small[41:],
+            "cut-off": raw + other[:60],
+            "empty": b"",
+        },
         "slots": {
             "one": slot(small, 1),
             "two": slot(small, 7) + slot(other, 8),

@@ -6,15 +6,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fuzz.fuzz_targets import CORPUS, SOURCES, build, corpus, replay, sanitizing_compiler
 from fuzz.make_corpus import inputs
+
+from benchmarks.fuzz_targets import CORPUS, TARGETS, build, corpus, replay, replaying_compiler
 
 MUTATIONS = 3_000
 
 
-@pytest.mark.parametrize("target", SOURCES)
+@pytest.mark.parametrize("target", TARGETS)
 def test_no_input_of_the_corpus_and_no_change_of_it_makes_the_c_stray(target: str, tmp_path: Path) -> None:
-    compiler = sanitizing_compiler(False)
+    compiler = replaying_compiler()
     if compiler is None:
         pytest.skip("the sanitizers come with gcc, clang or zig")
     program = build(target, tmp_path / target, compiler)
@@ -28,7 +29,7 @@ def test_the_committed_corpus_is_what_its_script_writes() -> None:
 
 
 def test_a_target_that_fails_is_seen_to_fail(tmp_path: Path) -> None:
-    compiler = sanitizing_compiler(False)
+    compiler = replaying_compiler()
     if compiler is None or "address" not in compiler.sanitizers:
         pytest.skip("the address sanitizer comes with gcc")
     source = tmp_path / "fuzz.c"

@@ -1,0 +1,201 @@
+"""Long fuzzing of the C that reads what comes from outside, and its record.
+
+python -m benchmarks.fuzz [TARGET ...] [--executions N] [--more N] [--slice-s S] [--keep]
+
+A run is made of slices; each goes on from the inputs that the ones before found (out/fuzz/TARGET), and its executions are
+added to benchmarks/results/fuzz.json, so that a long run may be stopped and resumed. The record is of one state of the
+sources: when a file under test has changed, its target begins again at 0. --keep merges what was found into the committed
+corpus (tests/fuzz/corpus), which `make test` replays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fuzz_targets import CORPUS, TARGETS, Compiler, build, files_under_test, fuzzing_compiler, sources_sha256
+from benchmarks.store import MEASURED, ROOT, load_results, save_result
+from tinyclap_edge.errors import GateFailed, TinyclapError
+
+WANTED = 100_000_000  # executions of each target that issue 6 asks for
+LONG = ("frames", "pack", "commands")  # the targets that it asks them of
+SLICE_S = 300
+DEEP_EVERY = 6  # one slice of so many sees comparisons and has long inputs: slow, and it gets past what is guarded
+FOUND = ROOT / "out" / "fuzz"
+# Leaks cannot be: the C has no heap. libFuzzer's own blocks then cost a third less.
+SANITIZER = {
+    "ASAN_OPTIONS": "detect_leaks=0:malloc_context_size=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=16"
+}
+_INTERRUPTED = 72  # exit code of a libFuzzer that was told to stop
+_UNITS = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one state of the sources went through. `begun` and `ended` are days (UTC)."""
+
+    sources_sha256: str
+    executions: int = 0
+    deep_executions: int = 0
+    cpu_seconds: float = 0.0
+    slices: int = 0
+    findings: int = 0
+    begun: str = ""
+    ended: str = ""
+    compiler: str = ""
+    sanitizers: str = ""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One run of libFuzzer. finding: what it reported of the input that made it stop; stopped: a person did (Ctrl-C)."""
+
+    executions: int
+    cpu_seconds: float
+    finding: str | None
+    stopped: bool = False
+
+
+def recorded(results: dict[str, Any], target: str, sha256: str) -> Record:
+    """The record of a target; a blank one when there is none for these sources."""
+    row = results.get("fuzz", {}).get("targets", {}).get(target)
+    return Record(**row) if row is not None and row["sources_sha256"] == sha256 else Record(sha256)
+
+
+def added(record: Record, run: Slice, deep: bool, compiler: str, sanitizers: str, day: str) -> Record:
+    """The record with one slice more."""
+    return Record(
+        sources_sha256=record.sources_sha256,
+        executions=record.executions + run.executions,
+        deep_executions=record.deep_executions + (run.executions if deep else 0),
+        cpu_seconds=round(record.cpu_seconds + run.cpu_seconds, 1),
+        slices=record.slices + 1,
+        findings=record.findings + (run.finding is not None),
+        begun=record.begun or day,
+        ended=day,
+        compiler=compiler,
+        sanitizers=sanitizers,
+    )
+
+
+def run_slice(program: Path, target: str, runs: int, seconds: int, seed: int, deep: bool) -> Slice:
+    """Run libFuzzer once, from the committed and the found inputs."""
+    found = FOUND / target
+    found.mkdir(parents=True, exist_ok=True)
+    limits = [f"-runs={runs}", f"-max_total_time={seconds}", f"-seed={seed}", "-verbosity=0", "-print_final_stats=1"]
+    length = TARGETS[target].deep_len if deep else TARGETS[target].max_len
+    cheap = [] if deep else ["-entropic=0"]  # its bookkeeping is a sixth of an execution
+    command = [str(program), *limits, f"-max_len={length}", *cheap, f"-artifact_prefix={FOUND}/{target}-"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with subprocess.Popen(
+        [*command, str(found), str(CORPUS / target)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | SANITIZER,
+    ) as running:  # fmt: skip
+        stopped = False
+        try:
+            _, told = running.communicate()
+        except KeyboardInterrupt:  # libFuzzer then tells how far it came
+            stopped = True
+            running.send_signal(signal.SIGINT)
+            _, told = running.communicate()
+    text = told.decode(errors="replace")
+    seconds_used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before.ru_utime
+    units = _UNITS.search(text)
+    finding = text[-3000:] if running.returncode not in (0, _INTERRUPTED) or units is None else None
+    return Slice(int(units[1]) if units else 0, seconds_used, finding, stopped)
+
+
+def fuzz(
+    target: str, executions: int, more: int, seconds: int, compiler: Compiler, say: Callable[[str], None], work: Path
+) -> Record:
+    """Bring a target's record to `executions`, or by `more` beyond what it has. GateFailed when something is found."""
+    sha256 = sources_sha256(files_under_test(target, compiler))
+    record = recorded(load_results(), target, sha256)
+    executions = record.executions + more if more else executions
+    version = _version(compiler)
+    programs: dict[bool, Path] = {}
+    while record.executions < executions:
+        deep = record.slices % DEEP_EVERY == DEEP_EVERY - 1
+        if deep not in programs:
+            programs[deep] = build(target, work / f"{target}-{'deep' if deep else 'quick'}", compiler, deep)
+        run = run_slice(programs[deep], target, executions - record.executions, seconds, 1 + record.slices, deep)
+        record = added(record, run, deep, version, compiler.sanitizers, datetime.now(timezone.utc).date().isoformat())
+        _save(target, record)
+        pace = run.executions / max(run.cpu_seconds, 1e-9)
+        say(f"{target}: {record.executions:,} of {executions:,}, {pace:,.0f} a second of a core{' (deep)' * deep}")
+        if run.finding is not None:
+            raise GateFailed(
+                f"the fuzz target {target} found an input that fails:\n{run.finding}",
+                f"the input is {FOUND}/{target}-*; put it into the corpus with the repair",
+            )
+        if run.stopped:
+            raise KeyboardInterrupt
+    return record
+
+
+def keep(target: str, program: Path) -> int:
+    """Merge what was found into the committed corpus, as few inputs as reach all that is reached; their number."""
+    command = [str(program), "-merge=1", f"-max_len={TARGETS[target].max_len}", str(CORPUS / target)]
+    subprocess.run([*command, str(FOUND / target)], check=True, capture_output=True, env=os.environ | SANITIZER)
+    return len(list((CORPUS / target).iterdir()))
+
+
+def _version(compiler: Compiler) -> str:
+    done = subprocess.run([*compiler.command, "--version"], capture_output=True, text=True, check=True)
+    return " ".join(re.findall(r"clang version ([\d.]+)", done.stdout)[:1]) or "unknown"
+
+
+def _save(target: str, record: Record) -> None:
+    """Read anew each time, so that two targets may run side by side."""
+    targets = load_results().get("fuzz", {}).get("targets", {})
+    rows = {**targets, target: asdict(record)}
+    data = {"kind": MEASURED, "wanted": WANTED, "targets": {name: rows[name] for name in TARGETS if name in rows}}
+    save_result("fuzz", data)
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """See the head of the module."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; by default {', '.join(LONG)}")
+    parser.add_argument("--executions", type=int, default=WANTED, help="of each target, with those on record")
+    parser.add_argument("--more", type=int, default=0, help="executions of each target beyond those on record")
+    parser.add_argument("--slice-s", type=int, default=SLICE_S, help="seconds between two entries into the record")
+    parser.add_argument("--keep", action="store_true", help="merge what was found into the committed corpus")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if unknown := sorted(set(options.targets) - set(TARGETS)):
+        parser.error(f"no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+    try:
+        compiler = fuzzing_compiler()
+        with tempfile.TemporaryDirectory() as work:
+            for target in options.targets or LONG:
+                fuzz(target, options.executions, options.more, options.slice_s, compiler, _say, Path(work))
+                if options.keep:
+                    kept = keep(target, build(target, Path(work) / "merge", compiler, False))
+                    _say(f"{target}: {kept} inputs in the corpus")
+    except KeyboardInterrupt:
+        return 130
+    except TinyclapError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
