@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 
-from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
 
 env = DefaultEnvironment()
 board = env.BoardConfig()
@@ -83,4 +83,9 @@ env.Depends(program, script)
 env.Depends("checkprogsize", program)
 size = env.Alias("size", program, env.VerboseAction("$SIZEPRINTCMD", "Calculating size $SOURCE"))
 AlwaysBuild(size)
+if os.environ.get("TINYCLAP_UPLOAD"):  # the command that `tinyclap-edge flash` has chosen
+    env.Replace(UPLOADCMD=os.environ["TINYCLAP_UPLOAD"])
+if "upload" in COMMAND_LINE_TARGETS and not env.get("UPLOADCMD"):
+    fail("no tool is chosen to upload with", "tinyclap-edge flash, or upload_command in platformio.ini")
+env.AddPlatformTarget("upload", program, [env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")], "Upload")
 Default([program, "checkprogsize"])
