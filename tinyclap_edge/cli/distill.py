@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(), help="The run's folder; student.safetensors and everything else goes there.")
 @click.option(
     "--student",
-    default="small",
-    show_default=True,
-    help="A built-in student's or a file's architecture and front end, or 'phinet:alpha=...', mn10 ...",
+    help="A built-in student's or a file's architecture and front end, or 'phinet:alpha=...', mn10 ...  [default: small]",
 )
+@click.option("--board", help="Train the student that `fit` recommends for this board: its shape, log-mel and size r.")
 @click.option("--steps", type=click.IntRange(1), help="Optimiser steps; the same as --set steps=N.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable."
@@ -41,7 +40,8 @@ def command(
     recipe: str | None,
     store: str | None,
     out: str | None,
-    student: str,
+    student: str | None,
+    board: str | None,
     steps: int | None,
     settings: tuple[str, ...],
     resume: bool,
@@ -68,6 +68,14 @@ def command(
         if value is None:
             raise UsageError(f"{name} is missing", "`tinyclap-edge distill --list` lists the recipes")
     assert recipe and store and out
+    if board is None:
+        arch, spec = _architecture(student or "small")
+    elif student is None:
+        arch, spec, r = _recommended(board)
+        if all(setting.partition("=")[0].strip() != "r" for setting in settings):
+            settings = (*settings, f"r={r}")
+    else:
+        raise UsageError("--student and --board both say what to train", "leave one of them away")
     chosen = with_settings(find_recipe(recipe), settings)
 
     import torch
@@ -78,7 +86,6 @@ def command(
     from tinyclap_edge.distill.run import distill
     from tinyclap_edge.distill.space import text_side
 
-    arch, spec = _architecture(student)
     device = _device(device, torch.cuda.is_available())
     world = join(device)
     if not world.first:  # the first process computes what log-mels are missing, the others find them
@@ -134,6 +141,17 @@ def _architecture(student: str) -> tuple[str, FrontendSpec]:
         file = find_student(student)
         return canonical_arch(file.arch), file.frontend
     return canonical_arch(student), FrontendSpec()
+
+
+def _recommended(board: str) -> tuple[str, FrontendSpec, int]:
+    """Architecture, front end and r that `fit --board` recommends."""
+    from tinyclap_edge.boards import find_board
+    from tinyclap_edge.fit.solver import recommend
+    from tinyclap_edge.students.registry import canonical_arch
+
+    best = recommend(find_board(board)).recommended
+    say(f"{board}: {best.configuration.text()}, {best.params:,} parameters, {best.macs / 1e6:.1f} M MACs")
+    return canonical_arch(best.configuration.net.arch()), best.configuration.frontend, best.configuration.r
 
 
 def _device(wanted: str | None, gpu: bool) -> str:

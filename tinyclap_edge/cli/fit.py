@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,9 @@ from tinyclap_edge.errors import UsageError
 if TYPE_CHECKING:
     from tinyclap_edge.fit.budgets import Budgets
     from tinyclap_edge.fit.cost import Cost, Estimate
+    from tinyclap_edge.fit.solver import Answer
+
+SHIPPED = "shipped"
 
 
 @verb("fit")
@@ -22,15 +26,32 @@ if TYPE_CHECKING:
 @click.option(
     "--window", "windows", help="Seconds that an embedding covers; several, separated by commas, to choose from."
 )
-@click.option("--hop", "hop_s", type=float, default=1.28, show_default=True, help="Seconds between two embeddings.")
+@click.option(
+    "--hop",
+    "hop_s",
+    type=float,
+    help="Seconds between two embeddings; by default 1.28, or one window where that is less.",
+)
 @click.option("--labels", type=int, default=16, show_default=True, help="Labels that the firmware scores against.")
 @click.option("--continuous", is_flag=True, help="Compute every row once (no squeeze-and-excite).")
 @click.option("--accuracy-curve", type=click.Path(), help="Accuracy by window, from `evaluate --window ... --json`.")
+@click.option(
+    "--picture", type=click.Path(dir_okay=False), help="With a curve: accuracy x RAM x time x window, as an SVG."
+)
+@click.option(
+    "--rank",
+    is_flag=False,
+    flag_value=SHIPPED,
+    metavar="[FILE]",
+    help="Order by students that were trained, not by size; FILE: another predictor than the shipped one.",
+)
 @click.option("--explain", "configuration", help="Draw the memory map of this configuration, or student, instead.")
 def command(**options: Any) -> dict[str, Any]:
-    """Find the students that use a board's budgets best; bytes are planned exactly, times are estimated."""
+    """Find the students that use a board's budgets best; bytes are planned exactly, times are estimated or measured."""
     from tinyclap_edge.boards import find_board
+    from tinyclap_edge.fit import picture
     from tinyclap_edge.fit.accuracy_curve import read_curve
+    from tinyclap_edge.fit.rank import PROXY, read_predictor
     from tinyclap_edge.fit.solver import recommend
 
     board = find_board(options["board"])
@@ -38,19 +59,28 @@ def command(**options: Any) -> dict[str, Any]:
     if options["configuration"]:
         return _explain(options["configuration"], board, budgets)
     curve = read_curve(options["accuracy_curve"]) if options["accuracy_curve"] else None
+    if options["picture"] and curve is None:
+        raise UsageError("--picture shows windows of an accuracy curve", "give one with --accuracy-curve FILE")
+    capacity = read_predictor(None if options["rank"] == SHIPPED else options["rank"]) if options["rank"] else PROXY
     with progress(f"fitting students to {board.name}") as advance:
-        answer = recommend(board, budgets, curve, advance)
+        answer = recommend(board, budgets, curve, advance, capacity=capacity)
     show_costs(list(answer.pareto), answer.recommended)
     best = answer.recommended
+    if answer.windows:
+        show_windows(answer)
+    if options["picture"]:
+        picture.write_svg(
+            Path(options["picture"]), answer.windows, f"{board.name}: the best that fits with each window"
+        )
+        result(f"picture: {options['picture']}")
     result(f"recommended: {best.configuration.text()}")
     result(f"because: {answer.reason}")
     result(f"schedule: {best.schedule}: {best.why}")
     show_time("from the last sample to the scores", best.latency)
     for note in best.notes:
         say(note)
-    say(
-        f"{answer.searched:,} configurations searched, {answer.feasible:,} may fit; capacity is a proxy: sqrt(parameters x MACs)"
-    )
+    say(f"{answer.searched:,} configurations searched, {answer.feasible:,} may fit")
+    say(answer.capacity)
     say(f'next: tinyclap-edge fit --board {board.name} --explain "{best.configuration.text()}"')
     return answer.to_dict()
 
@@ -71,17 +101,26 @@ def show_costs(costs: list[Cost], best: Cost) -> None:
         "MACs",
         "RAM",
         "flash",
-        "ms (estimated)",
+        f"ms ({best.latency.kind})",
         "of a hop",
         "mJ a hop (estimated)",
     ]
     table("", columns, rows, right=(2, 3, 4, 5, 6, 7, 8))
 
 
+def show_windows(answer: Answer) -> None:
+    """Accuracy x RAM x time x window, a row a window with bars."""
+    from tinyclap_edge.fit import picture
+
+    columns = ["window", "accuracy (given)", "RAM", f"ms ({answer.recommended.latency.kind})", "of a hop"]
+    table("the best that fits with each window", columns, picture.rows(answer.windows), right=(0, 4))
+
+
 def show_time(what: str, time: Estimate) -> None:
-    """An estimate with its factor and where that comes from."""
+    """A time with its factor and where that comes from."""
+    spread = f", {time.low_s * 1e3:.0f} to {time.high_s * 1e3:.0f} ms" if time.low_s < time.high_s else ""
     result(
-        f"time (estimated), {what}: {time.typical_s * 1e3:.0f} ms, {time.low_s * 1e3:.0f} to {time.high_s * 1e3:.0f} ms: "
+        f"time ({time.kind}), {what}: {time.typical_s * 1e3:.0f} ms{spread}: "
         f"{time.cycles_per_instruction:g} cycles an instruction at {time.clock_hz // 1_000_000} MHz ({time.source})"
     )
 

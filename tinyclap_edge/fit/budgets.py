@@ -44,7 +44,7 @@ class Budgets:
         ):  # fmt: skip
             if seconds is not None and not (math.isfinite(seconds) and 0 < seconds <= limit):
                 raise UsageError(f"{name}: {seconds:g} s is outside 0..{limit:g} s", "give a length of time")
-        if self.windows_s and self.use.hop_s > max(self.windows_s) + 1e-9:
+        if self.windows_s and self.use.hop_s is not None and self.use.hop_s > max(self.windows_s) + 1e-9:
             raise UsageError(
                 f"a hop of {self.use.hop_s:g} s leaves out sound between windows of {max(self.windows_s):g} s",
                 "a hop is at most one window",
@@ -81,11 +81,9 @@ class Budgets:
             if limit is not None and used > limit:
                 return f"it takes {used:,} bytes of {name}, the budget is {limit:,}: {used - limit:,} too many"
         if self.latency_s is not None and cost.latency.typical_s > self.latency_s:
-            return (
-                f"it takes {cost.latency.typical_s * 1e3:.1f} ms (estimated), the limit is {self.latency_s * 1e3:g} ms"
-            )
+            return f"it takes {cost.latency.typical_s * 1e3:.1f} ms ({cost.latency.kind}), the limit is {self.latency_s * 1e3:g} ms"
         if cost.load > 1:
-            return f"one hop takes {cost.hop.typical_s:.2f} s (estimated), but comes every {cost.hop_s:.2f} s"
+            return f"one hop takes {cost.hop.typical_s:.2f} s ({cost.hop.kind}), but comes every {cost.hop_s:.2f} s"
         return ""
 
     def shares(self, cost: Cost, board: Board) -> dict[str, float]:
@@ -103,8 +101,7 @@ class Budgets:
         """No network of the space can work on the windows that were asked for."""
         asked = ", ".join(f"{w:g}" for w in self.windows_s) or "the given"
         return UsageError(
-            f"a window of {asked} s is shorter than the receptive field of every network that fit knows, "
-            f"or than the hop of {self.use.hop_s:g} s",
+            f"a window of {asked} s is shorter than half the receptive field of every network that fit knows, or than the hop",
             "take a window of 0.5 s or more, and a hop no longer than it",
         )
 

@@ -1,7 +1,8 @@
 """What a configuration costs on a board: RAM by region, flash, instructions, and from them an estimated time and energy.
 
 RAM and flash are those of the whole firmware: arena, stack, audio and log-mel buffers; weights, tables, label pack, code.
-Memory is planned exactly; instructions come from the calibrated model; time and energy are estimates and say so.
+Memory is planned exactly; instructions come from the calibrated model; time and energy are estimates and say so, until
+`bench --target serial` has measured the board: then its own cycles an instruction are taken, and the time says that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.label_flash import label_flash
+from tinyclap_edge.device.measurements import read_measurement
 from tinyclap_edge.device.memory_plan import CODE_ESTIMATE_BYTES, DATA_ESTIMATE_BYTES, DEFAULT_STACK_BYTES
 from tinyclap_edge.device.registry_project import built_by_registry
 from tinyclap_edge.errors import UsageError
@@ -24,31 +26,55 @@ from tinyclap_edge.students.phinet_cost import phinet_cost
 ALIGN = 16  # of sections
 DEFAULT_LABELS = 16
 DEFAULT_HOP_S = 1.28
+ESTIMATED = "estimated"
 
 
 @dataclass(frozen=True)
 class Use:
-    """How the firmware is used. hop_s: seconds between two embeddings; labels: rows of the label pack."""
+    """How the firmware is used. hop_s: seconds between two embeddings, None for DEFAULT_HOP_S or one window where that is
+    shorter; labels: rows of the label pack."""
 
-    hop_s: float = DEFAULT_HOP_S
+    hop_s: float | None = None
     labels: int = DEFAULT_LABELS
     continuous: bool = False
+
+    def hop_of(self, window_s: float) -> float:
+        """Seconds between two embeddings of windows of this length."""
+        return min(DEFAULT_HOP_S, window_s) if self.hop_s is None else self.hop_s
 
     def hop_rows(self, configuration: Configuration) -> int:
         """Log-mel rows between two embeddings; UsageError for a hop outside one row .. one window."""
         spec = configuration.frontend
-        rows = round(self.hop_s * spec.sample_rate_hz / spec.hop_samples)
+        hop_s = self.hop_of(configuration.window_s)
+        rows = round(hop_s * spec.sample_rate_hz / spec.hop_samples)
         if not 1 <= rows <= spec.frames:
             raise UsageError(
-                f"a hop of {self.hop_s:g} s is outside {configuration.hop_ms / 1e3:g}..{configuration.window_s:g} s",
+                f"a hop of {hop_s:g} s is outside {configuration.hop_ms / 1e3:g}..{configuration.window_s:g} s",
                 "a hop is at least one row of the log-mel and at most one window",
             )
         return rows
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How fast a board's core executes. kind: "estimated" from published figures, or "measured" on such a board."""
+
+    cycles_per_instruction: float
+    low: float
+    high: float
+    clock_hz: int
+    source: str
+    kind: str
+
+    @property
+    def seconds(self) -> float:
+        """Of one instruction, typically."""
+        return self.cycles_per_instruction / self.clock_hz
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """A time that nobody measured: counted or predicted instructions times a factor, with the factor's source."""
+    """A time: predicted instructions times a factor, with the factor's source. kind: whether that was estimated or measured."""
 
     typical_s: float
     low_s: float
@@ -56,7 +82,7 @@ class Estimate:
     cycles_per_instruction: float
     clock_hz: int
     source: str
-    kind: str = "estimated"
+    kind: str = ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -157,20 +183,40 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
     labels = round(label_instructions(machine, use.labels, configuration.r))
     instructions = {"frontend": round(row * hop_rows), "encoder": encoder, "labels": labels}
     network = phinet_cost(configuration.net, (1, spec.frames, spec.mel_bins), configuration.r)
-    hop = estimate(board, sum(instructions.values()))
+    pace = pace_of(board)
+    hop = estimate(pace, sum(instructions.values()))
     milliwatts = board.power.active_mw_per_mhz * board.clock_hz / 1e6
     return Cost(
         configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes, static,
-        DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(board, round(row) + encoder + labels), hop,
+        DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
         hop_rows * spec.hop_samples / spec.sample_rate_hz, round(hop.typical_s * milliwatts, 4) if milliwatts else None,
         _notes(board, machine),
     )  # fmt: skip
 
 
-def estimate(board: Board, instructions: int) -> Estimate:
-    """Time by the board's cycles an instruction."""
-    typical, low, high = board.estimate_seconds(instructions)
-    return Estimate(typical, low, high, board.time.cycles_per_instruction, board.clock_hz, board.time.source)
+def pace_of(board: Board) -> Pace:
+    """The board's own measurement where `bench --target serial` has left one, else the published figures of its core.
+
+    CorruptFile (7) for a file that holds no measurement.
+    """
+    found = read_measurement(board.name)
+    if found is None:
+        t = board.time
+        return Pace(t.cycles_per_instruction, t.low, t.high, board.clock_hz, t.source, ESTIMATED)
+    ratio = found.cycles_per_instruction
+    source = (
+        f"measured on {found.date}: {found.cycles:,} cycles for {found.instructions:,} instructions of encoder "
+        f"{found.encoder_sha256[:8]}"
+    )
+    return Pace(ratio, ratio, ratio, found.clock_hz, source, found.provenance)
+
+
+def estimate(pace: Pace, instructions: int) -> Estimate:
+    """Time of so many instructions."""
+    typical, low, high = (
+        instructions * cycles / pace.clock_hz for cycles in (pace.cycles_per_instruction, pace.low, pace.high)
+    )
+    return Estimate(typical, low, high, pace.cycles_per_instruction, pace.clock_hz, pace.source, pace.kind)
 
 
 def frontend_instructions(machine: Machine, n_fft: int, mels: int) -> float:

@@ -1,30 +1,44 @@
 """The search: bounds for every configuration, exact plans for the few that remain; what is best, what else is worth having.
 
-Best is the largest capacity (see space.Found.capacity) behind the reference front end that meets every budget; the front
+Best is the largest capacity (rank.py: a proxy, or a predictor) behind the reference front end that meets every budget; the front
 end is relaxed only where nothing fits behind it. Whether a configuration fits is decided by its exact cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tinyclap_edge.boards import Board
-from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES
-from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.accuracy_curve import AccuracyCurve
 from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.configuration import REFERENCE_WINDOW_S
 from tinyclap_edge.fit.cost import Cost, cost_of
+from tinyclap_edge.fit.feasibility import feasible, nothing_fits
 from tinyclap_edge.fit.instruction_model import machine_of
+from tinyclap_edge.fit.rank import PROXY, Capacity
 from tinyclap_edge.fit.space import Axes, Found, corners, evaluate
 
 TRIES = 12  # exact plans for the recommended one: the bound is rarely off by more than a few percent
 SHOWN = 8  # configurations of the Pareto set that are planned and shown
 CELLS = 2  # of a factor of two, in each budget: the best of a cell stands for it
+
+
+@dataclass(frozen=True)
+class WindowCost:
+    """A window of an accuracy curve, and the best that fits with it. cost: None where nothing does."""
+
+    window_s: float
+    accuracy: float
+    cost: Cost | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for --json."""
+        cost = self.cost.to_dict() if self.cost else None
+        return {"window_s": self.window_s, "accuracy": self.accuracy, "cost": cost}
 
 
 @dataclass(frozen=True)
@@ -38,23 +52,25 @@ class Answer:
     pareto: tuple[Cost, ...]
     searched: int
     feasible: int
-    accuracies: dict[float, float]  # by window, where a curve was given
+    capacity: str  # what the order is
+    windows: tuple[WindowCost, ...] = ()  # where a curve was given
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for --json."""
         return {
             "board": self.board, "budgets": self.budgets.to_dict(), "recommended": self.recommended.to_dict(),
             "reason": self.reason, "pareto": [cost.to_dict() for cost in self.pareto], "searched": self.searched,
-            "feasible": self.feasible, "capacity": "sqrt(parameters x MACs): a proxy",
-            "accuracy_by_window": {f"{w:g}": a for w, a in self.accuracies.items()} or None,
+            "feasible": self.feasible, "capacity": self.capacity,
+            "windows": [window.to_dict() for window in self.windows] or None,
         }  # fmt: skip
 
 
 def recommend(
     board: Board, budgets: Budgets | None = None, curve: AccuracyCurve | None = None,
-    advance: Callable[[int], None] = lambda steps: None, axes: Axes | None = None,
+    advance: Callable[[int], None] = lambda steps: None, axes: Axes | None = None, capacity: Capacity = PROXY,
 ) -> Answer:  # fmt: skip
-    """The best configuration for a board within budgets, and the Pareto set around it. axes: of a smaller space.
+    """The best configuration for a board within budgets, and the Pareto set around it. axes: of a smaller space; capacity:
+    what orders those that fit.
 
     DoesNotFit (5) where nothing fits: the region, the bytes, the nearest configurations that do. UsageError (2) for budgets
     that contradict each other or a board without memory for an arena.
@@ -62,7 +78,9 @@ def recommend(
     budgets = (budgets or Budgets()).checked(board)
     machine = machine_of(board)
     axes = budgets.axes(curve, axes)
-    groups = [evaluate(corner, machine, budgets.use) for corner in corners(axes, board, budgets.use.hop_s)]
+    groups = [
+        evaluate(corner, machine, budgets.use, capacity) for corner in corners(axes, board, budgets.use.hop_s or 0.0)
+    ]
     groups = [group for group in groups if len(group)]
     if not groups:
         raise budgets.window_too_short(board)
@@ -70,31 +88,18 @@ def recommend(
     masks = [feasible(group, board, budgets) for group in groups]
     chosen = _first_fit(groups, masks, board, budgets, curve, advance)
     if chosen is None:
-        raise _nothing(groups, board, budgets)
-    group, cost = chosen
-    pareto = _pareto(groups, masks, board, budgets, cost, curve, advance)
-    accuracies = curve.at({g.window_s for g in groups}) if curve else {}
+        raise nothing_fits(groups, board, budgets)
+    group, index, cost = chosen
+    pareto = _pareto(groups, masks, board, budgets, (float(group.capacity[index]), cost), curve, advance)
+    windows = _windows(groups, masks, board, budgets, curve, advance) if curve else ()
     return Answer(
         board.name, budgets, cost, _reason(cost, board, budgets, group, curve), pareto,
-        sum(map(len, groups)), int(sum(mask.sum() for mask in masks)), accuracies,
+        sum(map(len, groups)), int(sum(mask.sum() for mask in masks)), _described(capacity, cost), windows,
     )  # fmt: skip
 
 
-def feasible(group: Found, board: Board, budgets: Budgets) -> np.ndarray:
-    """Which configurations of a group meet every budget, by bounds: none that fits is left out."""
-    arena, data = group.arena_bytes, DEFAULT_STACK_BYTES + group.static_bytes
-    placed = np.zeros(len(group), bool)
-    for home in board.regions_for("arena"):
-        for other in board.regions_for("data"):
-            shared = arena if other.name == home.name else 0.0
-            placed |= (arena <= home.size_bytes) & (data + shared <= other.size_bytes)
-    good = placed & (group.flash_bytes <= min(board.flash.size_bytes, budgets.flash_bytes or board.flash.size_bytes))
-    if budgets.ram_bytes:
-        good &= arena + data <= budgets.ram_bytes
-    per = board.time.cycles_per_instruction / board.clock_hz
-    if budgets.latency_s:
-        good &= group.latency_instructions * per <= budgets.latency_s * 1.02
-    return np.asarray(good & (group.hop_instructions * per <= group.hop_s * 1.02))
+def _described(capacity: Capacity, best: Cost) -> str:
+    return "; ".join(filter(None, (capacity.describe(), capacity.doubt(best.macs))))
 
 
 def _order(groups: list[Found], curve: AccuracyCurve | None) -> list[list[int]]:
@@ -134,33 +139,65 @@ def _best(groups: list[Found], masks: list[np.ndarray], among: list[int]) -> Ite
 def _first_fit(
     groups: list[Found], masks: list[np.ndarray], board: Board, budgets: Budgets, curve: AccuracyCurve | None,
     advance: Callable[[int], None],
-) -> tuple[Found, Cost] | None:  # fmt: skip
+) -> tuple[Found, int, Cost] | None:  # fmt: skip
+    """The first group, and its configuration, that its exact plan does not rule out."""
     for among in _order(groups, curve):
-        tried = 0
-        smallest = np.inf
-        for group, index in _best(groups, masks, among):
-            need = group.arena_bytes[index]
-            if need >= smallest:  # no smaller than one that did not fit by its exact plan
-                continue
-            cost = cost_of(group.configuration(index), board, budgets.use)
-            advance(1)
-            if not budgets.broken(cost):
-                return group, cost
-            smallest, tried = need, tried + 1
-            if tried == TRIES:
-                break
+        found = _largest(groups, masks, among, board, budgets, advance)
+        if found is not None:
+            return found
     return None
 
 
+def _largest(
+    groups: list[Found], masks: list[np.ndarray], among: list[int], board: Board, budgets: Budgets,
+    advance: Callable[[int], None],
+) -> tuple[Found, int, Cost] | None:  # fmt: skip
+    """Of some groups the largest capacity that keeps every budget by its exact plan; None after TRIES that do not."""
+    tried, smallest = 0, np.inf
+    for group, index in _best(groups, masks, among):
+        need = group.arena_bytes[index]
+        if need >= smallest:  # no smaller than one that did not fit by its exact plan
+            continue
+        cost = cost_of(group.configuration(index), board, budgets.use)
+        advance(1)
+        if not budgets.broken(cost):
+            return group, index, cost
+        smallest, tried = need, tried + 1
+        if tried == TRIES:
+            break
+    return None
+
+
+def _windows(
+    groups: list[Found], masks: list[np.ndarray], board: Board, budgets: Budgets, curve: AccuracyCurve,
+    advance: Callable[[int], None],
+) -> tuple[WindowCost, ...]:  # fmt: skip
+    """What each window of a curve costs: the best that fits with it, behind the reference front end and r."""
+    reference, found = groups[0], []
+    for window in sorted(curve.points):
+        among = [
+            i for i, g in enumerate(groups)
+            if abs(g.window_s - window) < 1e-9 and g.r == reference.r and _alike(g, reference)
+        ]  # fmt: skip
+        best = _largest(groups, masks, among, board, budgets, advance)
+        found.append(WindowCost(window, curve.points[window], best[2] if best else None))
+    return tuple(found)
+
+
+def _alike(a: Found, b: Found) -> bool:
+    """Whether two groups hear through the same log-mel, the window's length apart."""
+    return replace(a.frontend, frames=b.frontend.frames) == b.frontend
+
+
 def _pareto(
-    groups: list[Found], masks: list[np.ndarray], board: Board, budgets: Budgets, best: Cost,
+    groups: list[Found], masks: list[np.ndarray], board: Board, budgets: Budgets, best: tuple[float, Cost],
     curve: AccuracyCurve | None, advance: Callable[[int], None],
 ) -> tuple[Cost, ...]:  # fmt: skip
-    """Non-dominated configurations from large to small, planned exactly: more capacity for less RAM, flash or time."""
+    """best: its capacity and cost. Non-dominated configurations from large to small, planned exactly: more capacity for less RAM, flash or time."""
     rows, where = [], []
     for g, (group, mask) in enumerate(zip(groups, masks, strict=True)):
         picks = np.flatnonzero(mask)
-        if len(picks) == 0 or (curve is None and group.frontend != best.configuration.frontend and g % 4):
+        if len(picks) == 0 or (curve is None and group.frontend != best[1].configuration.frontend and g % 4):
             continue
         picks = picks[_best_of_cells(group, picks)]
         level = curve.accuracy(group.window_s) if curve else 0.0
@@ -175,12 +212,12 @@ def _pareto(
     for k in kept[spread]:
         g, i = where[k]
         configuration = groups[g].configuration(i)
-        if all(configuration != cost.configuration for cost in found):
+        if all(configuration != cost.configuration for _, cost in found):
             cost = cost_of(configuration, board, budgets.use)
             if not budgets.broken(cost):
-                found.append(cost)
+                found.append((float(matrix[k, 1]), cost))
         advance(1)
-    return tuple(sorted(found, key=lambda c: -(c.params * c.macs)))
+    return tuple(cost for _, cost in sorted(found, key=lambda item: -item[0]))
 
 
 def _best_of_cells(group: Found, picks: np.ndarray) -> np.ndarray:
@@ -214,48 +251,3 @@ def _reason(cost: Cost, board: Board, budgets: Budgets, group: Found, curve: Acc
         text += f" at the window of the highest accuracy given ({curve.accuracy(group.window_s):.1%} at {group.window_s:g} s)"
     used = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     return f"{text}: {used}; {binding} is what stops a larger one"
-
-
-def _nothing(groups: list[Found], board: Board, budgets: Budgets) -> DoesNotFit:
-    """Which region lacks how many bytes for the smallest configuration, and the three nearest that fit."""
-    smallest = min(groups, key=lambda g: float((g.arena_bytes + g.static_bytes).min()))
-    index = int(np.argmin(smallest.arena_bytes + smallest.flash_bytes / 64))
-    cost = cost_of(smallest.configuration(index), board, budgets.use)
-    fact = budgets.broken(cost) or f"nothing was found for {board.name} although the smallest configuration fits"
-    near = nearest(groups, board, budgets)
-    hint = "; ".join(near) if near else "no configuration fits this board at all: take a board with more memory"
-    return DoesNotFit(
-        f"nothing fits {board.name}: even {cost.configuration.text()}: {fact}", f"nearest that fit: {hint}"
-    )
-
-
-def nearest(groups: list[Found], board: Board, budgets: Budgets) -> list[str]:
-    """Up to three configurations that fit the board itself, those that exceed the budgets least, in words."""
-    free = budgets.without_limits()
-    best: list[tuple[float, Found, int]] = []
-    for group in groups:
-        picks = np.flatnonzero(feasible(group, board, free))
-        if len(picks) == 0:
-            continue
-        excess = np.zeros(len(picks))
-        per = board.time.cycles_per_instruction / board.clock_hz
-        for limit, value in (
-            (budgets.ram_bytes, group.arena_bytes[picks] + group.static_bytes + DEFAULT_STACK_BYTES),
-            (budgets.flash_bytes, group.flash_bytes[picks]),
-            (budgets.latency_s, group.latency_instructions[picks] * per),
-        ):
-            if limit:
-                excess += np.maximum(0, value / limit - 1)
-        for k in np.lexsort((-group.capacity[picks], excess))[:3]:
-            best.append((float(excess[k]), group, int(picks[k])))
-    found: list[str] = []
-    for _, group, index in sorted(best, key=lambda item: item[0])[:8]:
-        cost = cost_of(group.configuration(index), board, free.use)
-        if not free.broken(cost):
-            found.append(
-                f"{cost.configuration.text()} (RAM {cost.ram_bytes:,}, flash {cost.flash_bytes:,} bytes, "
-                f"{cost.latency.typical_s * 1e3:.0f} ms estimated)"
-            )
-        if len(found) == 3:
-            break
-    return found

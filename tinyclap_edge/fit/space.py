@@ -23,6 +23,7 @@ from tinyclap_edge.fit.configuration import (
 from tinyclap_edge.fit.cost import Use, frontend_instructions, label_instructions
 from tinyclap_edge.fit.firmware_sizes import pack_bytes, static_data_bytes, table_bytes
 from tinyclap_edge.fit.instruction_model import Machine
+from tinyclap_edge.fit.rank import PROXY, Capacity
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.students.phinet_config import PhiNetConfig
 
@@ -64,11 +65,7 @@ class Found:
     flash_bytes: np.ndarray = field(default_factory=lambda: np.zeros(0))
     latency_instructions: np.ndarray = field(default_factory=lambda: np.zeros(0))
     hop_instructions: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-    @property
-    def capacity(self) -> np.ndarray:
-        """The stated proxy: the geometric mean of parameters and multiply-accumulates of a window."""
-        return np.sqrt(self.params * self.macs)
+    capacity: np.ndarray = field(default_factory=lambda: np.zeros(0))  # by whatever order was asked for
 
     def __len__(self) -> int:
         return len(self.params)
@@ -120,10 +117,10 @@ def corners(axes: Axes, board: Board, most_hop_s: float = 0.0) -> list[Corner]:
     return found
 
 
-def evaluate(corner: Corner, machine: Machine, use: Use) -> Found:
+def evaluate(corner: Corner, machine: Machine, use: Use, capacity: Capacity = PROXY) -> Found:
     """Every network of one corner whose depth the window allows."""
     spec, r, window_s = corner.frontend, corner.r, corner.window_s
-    hop_rows = max(1, round(use.hop_s * spec.sample_rate_hz / spec.hop_samples))
+    hop_rows = max(1, round(use.hop_of(window_s) * spec.sample_rate_hz / spec.hop_samples))
     static = static_data_bytes(spec, machine.static_bytes)
     found = Found(spec, r, window_s, hop_rows * spec.hop_samples / spec.sample_rate_hz, static)
     alpha, beta, t0, divisor = (v.ravel() for v in np.meshgrid(ALPHAS, BETAS, T0S, DIVISORS, indexing="ij"))
@@ -146,6 +143,12 @@ def evaluate(corner: Corner, machine: Machine, use: Use) -> Found:
         np.concatenate([getattr(s, name) for s in sums])
         for name in ("params", "macs", "const_bytes", "arena_bytes", "encoder_instructions")
     )
+    found.capacity = capacity.score(
+        {
+            "params": found.params, "macs": found.macs, "frames": spec.frames,
+            **{name: np.repeat([getattr(nets, name) for nets, _ in found.nets], size) for name in ("N", "se", "hswish")},
+        }
+    )  # fmt: skip
     found.arena_bytes = np.ceil(arena / 16) * 16
     found.flash_bytes = const + table_bytes(spec) + pack_bytes(use.labels, r) + least_code_bytes(machine, spec)
     share = hop_rows / spec.frames if use.continuous else 1.0
