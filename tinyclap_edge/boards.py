@@ -49,7 +49,7 @@ ISA = [
     "mac16",
     "pie",
 ]
-USES = ("code", "labels", "arena", "data")
+USES = ("code", "labels", "arena", "data", "dma", "ram_code")
 UNICORN_MODELS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32")
 QEMU_MACHINES = ("netduinoplus2", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "virt")
 TIERS = {
@@ -60,14 +60,29 @@ TIERS = {
 
 
 @dataclass(frozen=True)
+class Sectors:
+    """How a flash is erased and programmed."""
+
+    runs: tuple[tuple[int, int], ...]  # (sectors, bytes of each), from the region's first byte on; an erase clears one
+    program_bytes: int  # what is programmed at once
+    source: str
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes of every sector, in order."""
+        return tuple(size for count, size in self.runs for _ in range(count))
+
+
+@dataclass(frozen=True)
 class Region:
-    """One block of memory. `use` says what the firmware may place there: code, labels, arena, data."""
+    """One block of memory. `use` says what the firmware may place there; see the head of boards.yaml."""
 
     name: str
     kind: str  # "flash" or "ram"
     address: int
     size_bytes: int
     use: tuple[str, ...]
+    sectors: Sectors | None = None  # of flash that may keep labels
 
     @property
     def end(self) -> int:
@@ -201,21 +216,39 @@ class _BoardReader(StrictReader):
     """Turns the nodes of a board file into boards."""
 
     def region(self, node: yaml.Node, board: str) -> Region:
-        f = self.fields(node, f"{board}: region", ["name", "kind", "address", "size", "use"])
+        f = self.fields(node, f"{board}: region", ["name", "kind", "address", "size", "use"], ("sectors",))
         name = self.text(f["name"], f"{board}: region name")
         what = f"{board}: region {name}"
         region = Region(
             name,
-            self.text(f["kind"], what, ("flash", "ram")),
+            self.text(f["kind"], what, ("flash", "ram", "view")),
             self.integer(f["address"], what, 0, 2**32 - 1),
             self.size(f["size"], what),
             self.words(f["use"], what, USES),
+            self.sectors(f["sectors"], f"{what}: sectors") if "sectors" in f else None,
         )
         if region.end > 2**32:
             raise self.fail(node, f"{what} ends beyond 32 bits of address")
-        if region.kind == "flash" and set(region.use) & {"arena", "data"}:
-            raise self.fail(node, f"{what}: flash cannot hold the arena or data")
+        if region.kind == "flash" and set(region.use) - {"code", "labels"}:
+            raise self.fail(node, f"{what}: flash cannot hold the arena, data or buffers")
+        if "labels" in region.use and region.sectors is None:
+            raise self.fail(node, f"{what} may keep labels, but its sectors are not given")
+        if region.sectors and sum(region.sectors.sizes) != region.size_bytes:
+            raise self.fail(node, f"{what}: its sectors add up to {sum(region.sectors.sizes):,} bytes")
         return region
+
+    def sectors(self, node: yaml.Node, what: str) -> Sectors:
+        f = self.fields(node, what, ["erase", "program", "source"])
+        runs = []
+        for word in self.text(f["erase"], what).split():
+            match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,3})KB", word)
+            if not match:
+                raise self.fail(f["erase"], f"{what}: {word!r} is no run of sectors", "write it like 4x16KB 7x128KB")
+            runs.append((int(match[1]), int(match[2]) << 10))
+        unit = self.integer(f["program"], what, 1, 256)
+        if unit & unit - 1:
+            raise self.fail(f["program"], f"{what}: {unit} bytes at once are no power of two")
+        return Sectors(tuple(runs), unit, self.text(f["source"], what))
 
     def board(self, name: str, node: yaml.Node) -> Board:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):

@@ -49,12 +49,15 @@ class StrictReader:
             result[key.value] = (value, key)
         return result
 
-    def fields(self, node: yaml.Node, what: str, names: list[str]) -> dict[str, yaml.Node]:
+    def fields(
+        self, node: yaml.Node, what: str, names: list[str], optional: tuple[str, ...] = ()
+    ) -> dict[str, yaml.Node]:
         found = self.mapping(node, what)
+        known = [*names, *optional]
         for name, (_, key) in found.items():
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(known)
                 raise self.fail(key, f"{what}: unknown key {name!r}", hint)
         for name in names:
             if name not in found:

@@ -62,7 +62,25 @@ def test_label_slots_stand_in_whole_sectors_behind_the_code() -> None:
     assert "tce_ld_labels_sector = 131072;" in text and "tce_ld_labels_unit = 32;" in text
 
 
-def test_an_encoder_that_needs_the_flash_itself_leaves_no_label_slots() -> None:
+def test_label_slots_of_an_stm32f405_stand_between_its_vectors_and_its_code() -> None:
     plan = plan_memory(find_board("stm32f4"), 1 * KB, code_bytes=800 * KB)
+    assert plan.labels is not None and plan.vectors is not None
+    assert (plan.vectors.address, plan.vectors.end, plan.labels.end) == (0x08000000, plan.labels.address, 0x0800C000)
+    assert (plan.code.address, plan.code.end) == (0x0800C000, 0x08100000)
+    text = linker_script(plan)
+    assert "vectors (rx) : ORIGIN = 0x08000000, LENGTH = 16384" in text and "} > vectors" in text
+
+
+def test_buffers_of_dma_go_where_it_reaches() -> None:
+    regions = {name: plan_memory(find_board(name), 100 * KB).dma.name for name in ("stm32h7", "stm32f4", "rp2040")}
+    assert regions == {"stm32h7": "sram4", "stm32f4": "sram", "rp2040": "sram"}
+    board = find_board("stm32f4")
+    assert plan_memory(board, 120 * KB).data.name == "ccm" and plan_memory(board, 120 * KB).dma.name == "sram"
+    with pytest.raises(DoesNotFit):
+        plan_memory(board, 127 * KB)
+
+
+def test_an_encoder_that_needs_the_flash_itself_leaves_no_label_slots() -> None:
+    plan = plan_memory(find_board("stm32f4"), 1 * KB, code_bytes=900 * KB)
     assert plan.labels is None and plan.code.size_bytes == 1024 * KB
     assert "tce_ld_labels_start = 0x00000000;" in linker_script(plan)

@@ -79,7 +79,8 @@ class ElfImage:
                         f"{board_name}",
                         "was this image built for another board?",
                     )
-                used[region.name] = used.get(region.name, 0) + section.size
+                if region.kind != "view":  # the flash behind it is counted where it is loaded
+                    used[region.name] = used.get(region.name, 0) + section.size
         return used
 
 

@@ -1,35 +1,16 @@
 """Label packs in a board's flash: the image's own as an array, and two slots for those that are pushed.
 
-The slots stand at the very end of a region that may hold labels, in sectors of their own: code and labels never share one.
+A slot is made of whole sectors, since an erase clears one: code and labels never share a sector. boards.yaml says which
+sectors a flash has.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyclap_edge.boards import Board
+from tinyclap_edge.boards import Board, Region
 
 SLOT_BYTES = 64 << 10  # 256 labels of 128 entries fit
-
-
-@dataclass(frozen=True)
-class FlashGeometry:
-    """sector_bytes: what one erase clears; program_bytes: what is programmed at once. source: the reference manual."""
-
-    sector_bytes: int
-    program_bytes: int
-    source: str
-
-
-# By board. A chip with sectors of several sizes: those at the end of its flash.
-GEOMETRIES = {
-    "stm32h7": FlashGeometry(128 << 10, 32, "RM0433: sectors of 128 KB, flash words of 256 bits with ECC"),
-    "stm32f4": FlashGeometry(128 << 10, 4, "RM0090: sectors 5 to 11 of 128 KB, words of 32 bits"),
-    "stm32l4": FlashGeometry(4 << 10, 8, "RM0432: pages of 4 KB in dual bank, double words of 64 bits with ECC"),
-    "stm32u5": FlashGeometry(8 << 10, 16, "RM0456: pages of 8 KB, quad words of 128 bits with ECC"),
-    "nrf52840": FlashGeometry(4 << 10, 4, "nRF52840 PS: pages of 4 KB, words of 32 bits"),
-}
-SPI_NOR = FlashGeometry(4 << 10, 256, "SPI NOR flash: sectors of 4 KB, pages of 256 bytes")
 
 
 @dataclass(frozen=True)
@@ -48,6 +29,11 @@ class LabelFlash:
         return 2 * self.slot_bytes
 
     @property
+    def end(self) -> int:
+        """The first address behind them."""
+        return self.address + self.size_bytes
+
+    @property
     def capacity_bytes(self) -> int:
         """The largest pack: header (48 bytes) and commit word (8) take whole units before it. As tce_label_slots.c has it."""
         unit = self.program_bytes
@@ -59,14 +45,29 @@ def label_flash(board: Board, used_bytes: int) -> LabelFlash | None:
 
     used_bytes counts against the region that holds code.
     """
-    geometry = GEOMETRIES.get(board.name, SPI_NOR)
-    slot = -(-SLOT_BYTES // geometry.sector_bytes) * geometry.sector_bytes
     for region in board.regions_for("labels"):
-        taken = used_bytes if region.name == board.flash.name else 0
-        if region.size_bytes - taken >= 2 * slot:
-            end = region.end // geometry.sector_bytes * geometry.sector_bytes
-            return LabelFlash(region.name, end - 2 * slot, slot, geometry.sector_bytes, geometry.program_bytes)
+        slots, room = _places(region)
+        if room >= (used_bytes if region.name == board.flash.name else 0):
+            return slots
     return None
+
+
+def _places(region: Region) -> tuple[LabelFlash, int]:
+    """The slots of a region, and the bytes that they leave for code.
+
+    Where a flash begins with small sectors, the vector table keeps the first one and the slots share the rest of them: the
+    large ones behind them are the code's. Elsewhere the slots stand at the very end.
+    """
+    assert region.sectors is not None
+    unit = region.sectors.program_bytes
+    (count, small), *others = region.sectors.runs
+    if others and count > 2 and "code" in region.use:
+        found = LabelFlash(region.name, region.address + small, (count - 1) // 2 * small, small, unit)
+        return found, region.end - found.end
+    sector = region.sectors.runs[-1][1]
+    slot = -(-SLOT_BYTES // sector) * sector
+    found = LabelFlash(region.name, region.end - 2 * slot, slot, sector, unit)
+    return found, found.address - region.address
 
 
 def label_pack_source(pack: bytes) -> str:

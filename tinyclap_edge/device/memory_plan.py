@@ -17,6 +17,8 @@ DEFAULT_STACK_BYTES = 8 * 1024
 # of the link (the frame that comes in, the answer that goes out, what the label slots remember). The linker has the last
 # word; this estimate only decides whether arena and data may share a region.
 DATA_ESTIMATE_BYTES = 24 * 1024
+# Buffers that DMA fills: the application's two halves of sound, a port's frames and its ring of received bytes.
+DMA_ESTIMATE_BYTES = 6 * 1024
 # Code beside the constants that are known before linking: label slots must leave it room.
 CODE_ESTIMATE_BYTES = 96 * 1024
 _ALIGN = 16
@@ -31,7 +33,11 @@ class MemoryPlan:
     arena: Region
     arena_bytes: int
     stack_bytes: int
-    labels: LabelFlash | None = None  # the slots, at the end of a region; `code` then ends before them
+    dma: Region  # buffers that DMA fills
+    labels: LabelFlash | None = None  # the slots; `code` ends before them, or begins behind them
+    vectors: Region | None = None  # where a reset begins, when the slots stand between that and `code`
+    ram_code: Region | None = None  # where code runs while the flash is erased; its copy stands in `code`
+    constants: Region | None = None  # a view of `code` through which constants are read, where code's own bus cannot
 
 
 def plan_memory(
@@ -58,20 +64,38 @@ def plan_memory(
         if arena_need > arena.size_bytes:
             break
         for data in board.regions_for("data"):
+            dma = _dma_region(board, data)
             free = data.size_bytes - (arena_need if data.name == arena.name else 0)
-            if data_need <= free:
-                return _with_labels(board, MemoryPlan(code, data, arena, arena_bytes, stack_bytes), code_bytes)
+            if data_need <= free and (dma.name != arena.name or arena_need + DMA_ESTIMATE_BYTES <= arena.size_bytes):
+                return _with_labels(board, MemoryPlan(code, data, arena, arena_bytes, stack_bytes, dma), code_bytes)
     # The arena alone fits, but nothing is left for the data: the largest region that both may use tells how much is missing.
     arena = arenas[0]
     raise _too_large(board, "the encoder's arena with stack and data", arena_need + data_need, arena, arena.size_bytes)
 
 
+def for_bare_port(plan: MemoryPlan, board: Board) -> MemoryPlan:
+    """The plan of an image that erases flash itself and reads it as the chip wants: code in RAM, constants in a view."""
+    ram_code = next(iter(board.regions_for("ram_code")), None)
+    constants = next((region for region in board.regions if region.kind == "view"), None)
+    return replace(plan, ram_code=ram_code, constants=constants)
+
+
+def _dma_region(board: Board, data: Region) -> Region:
+    """The region of stack and data where DMA reaches it or the board's entry does not say, else the smallest it does reach."""
+    reached = board.regions_for("dma")
+    return data if data in reached or not reached else reached[-1]
+
+
 def _with_labels(board: Board, plan: MemoryPlan, code_bytes: int) -> MemoryPlan:
-    """The plan with label slots at the end of a region, where there is room for them."""
-    labels = label_flash(board, code_bytes + CODE_ESTIMATE_BYTES)
-    if labels is None or labels.region != plan.code.name:
+    """The plan with label slots, where there is room for them: at the end of a region, or between vectors and code."""
+    labels, whole = label_flash(board, code_bytes + CODE_ESTIMATE_BYTES), plan.code
+    if labels is None or labels.region != whole.name:
         return replace(plan, labels=labels)
-    return replace(plan, code=replace(plan.code, size_bytes=labels.address - plan.code.address), labels=labels)
+    before = replace(whole, size_bytes=labels.address - whole.address)
+    if labels.end == whole.end:
+        return replace(plan, code=before, labels=labels)
+    code = replace(whole, address=labels.end, size_bytes=whole.end - labels.end)
+    return replace(plan, code=code, vectors=replace(before, name="vectors"), labels=labels)
 
 
 def _too_large(board: Board, what: str, need: int, region: Region, have: int) -> DoesNotFit:
@@ -95,13 +119,14 @@ def _what_fits(board: Board, need: int, have: int) -> str:
 
 def linker_script(plan: MemoryPlan) -> str:
     """A script that GNU ld and lld both read. Sections are named after what they hold; sizes are checked by the linker."""
-    regions = {region.name: region for region in (plan.code, plan.data, plan.arena)}
+    chosen = (plan.vectors, plan.code, plan.data, plan.arena, plan.dma, plan.ram_code, plan.constants)
+    regions = {region.name: region for region in chosen if region is not None}
     memory = "\n".join(
-        f"    {name} ({'rx' if region == plan.code else 'rwx'}) : ORIGIN = 0x{region.address:08X}, LENGTH = {region.size_bytes}"
+        f"    {name} ({'rwx' if region.kind == 'ram' else 'rx'}) : ORIGIN = 0x{region.address:08X}, LENGTH = {region.size_bytes}"
         for name, region in regions.items()
     )
     at = plan.labels
-    start, end = (at.address, at.address + at.size_bytes) if at else (0, 0)
+    start, end = (at.address, at.end) if at else (0, 0)
     sector, unit = (at.sector_bytes, at.program_bytes) if at else (0, 0)
     return f"""/* Generated by tinyclap-edge from the board's memory regions. */
 ENTRY(tce_reset)
@@ -111,26 +136,28 @@ MEMORY
 {memory}
 }}
 
-/* Two slots of flash for label packs, behind everything that is flashed; sector and unit of programming are values. */
+/* Two slots of flash for label packs, where nothing is flashed; sector and unit of programming are values. */
 tce_ld_labels_start = 0x{start:08X};
 tce_ld_labels_end = 0x{end:08X};
 tce_ld_labels_sector = {sector};
 tce_ld_labels_unit = {unit};
 
 SECTIONS
-{{
+{{{_vectors(plan)}
     .text : ALIGN(16)
     {{
+        KEEP(*(.tce_boot))
         KEEP(*(.tce_vectors))
         *(.text .text.*)
+        . = ALIGN(16);
     }} > {plan.code.name}
-
+{_view_gap(plan)}
     .rodata : ALIGN(16)
     {{
         *(.rodata .rodata.* .srodata .srodata.*)
         . = ALIGN(16);
-    }} > {plan.code.name}
-
+    }} > {_constants(plan)}
+{_ram_code(plan)}
     /* The stack is the lowest thing in its region: an overflow leaves the region and faults, it does not corrupt data. */
     .stack (NOLOAD) : ALIGN(16)
     {{
@@ -138,6 +165,13 @@ SECTIONS
         . = . + {plan.stack_bytes};
         . = ALIGN(16);
         tce_ld_stack_top = .;
+    }} > {plan.data.name}
+
+    /* What outlives a reset that leaves memory as it is. */
+    .tce_keep (NOLOAD) : ALIGN(16)
+    {{
+        *(.bss.tce_keep)
+        . = ALIGN(16);
     }} > {plan.data.name}
 
     .data : ALIGN(16)
@@ -151,12 +185,19 @@ SECTIONS
     }} > {plan.data.name} AT > {plan.code.name}
     tce_ld_data_load = LOADADDR(.data);
 
-    /* The encoder writes its arena before it reads it: not cleared at start. Stands before .bss, whose pattern would take it. */
+    /* The encoder writes its arena before it reads it, and so does DMA with its buffers: neither is cleared at start. They
+     * stand before .bss, whose pattern would take them. */
     .tce_arena (NOLOAD) : ALIGN(16)
     {{
         *(.bss.tce_arena)
         . = ALIGN(16);
     }} > {plan.arena.name}
+
+    .tce_dma (NOLOAD) : ALIGN(32)
+    {{
+        *(.bss.tce_dma)
+        . = ALIGN(32);
+    }} > {plan.dma.name}
 
     .bss (NOLOAD) : ALIGN(16)
     {{
@@ -173,4 +214,46 @@ SECTIONS
         *(.eh_frame .eh_frame_hdr .comment .note .note.*)
     }}
 }}
+"""
+
+
+def _vectors(plan: MemoryPlan) -> str:
+    if plan.vectors is None:
+        return ""
+    return f"""
+    .tce_vectors :
+    {{
+        KEEP(*(.tce_vectors))
+    }} > {plan.vectors.name}
+"""
+
+
+def _constants(plan: MemoryPlan) -> str:
+    return f"{plan.constants.name} AT > {plan.code.name}" if plan.constants else plan.code.name
+
+
+def _view_gap(plan: MemoryPlan) -> str:
+    """Constants stand behind the code, and are seen as far from the view's start as they are loaded from the code's."""
+    if plan.constants is None:
+        return ""
+    return f"""
+    .tce_view_gap (NOLOAD) :
+    {{
+        . = . + SIZEOF(.text);
+    }} > {plan.constants.name}
+"""
+
+
+def _ram_code(plan: MemoryPlan) -> str:
+    if plan.ram_code is None:
+        return ""
+    return f"""
+    .tce_ram : ALIGN(16)
+    {{
+        tce_ld_ram_start = .;
+        *(.tce_ram .tce_ram.*)
+        . = ALIGN(16);
+        tce_ld_ram_end = .;
+    }} > {plan.ram_code.name} AT > {plan.code.name}
+    tce_ld_ram_load = LOADADDR(.tce_ram);
 """
