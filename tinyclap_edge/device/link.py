@@ -123,6 +123,7 @@ class Link:
         self.on_text, self._clock, self._nonce = on_text, clock, nonce
         self.repeated = 0  # requests sent again
         self.sent_bytes = self.received_bytes = 0
+        self.capture_rate_hz = 0  # of the newest `capture`
         self._decoder = FrameDecoder()
         self._sequence = 0
         self._notices = NoticeReader()
@@ -168,7 +169,7 @@ class Link:
             answer = self.request(Command.CAPTURE, struct.pack("<II", len(pcm) // 2, samples))
             if len(answer) < 10 or len(answer) % 2:
                 raise DeviceError("the device's CAPTURE cannot be read", "is its firmware of this version?")
-            count = int.from_bytes(answer[:4], "little")
+            count, self.capture_rate_hz = struct.unpack_from("<II", answer)
             pcm += answer[8:]
         return np.frombuffer(bytes(pcm), "<i2").astype(np.int16)
 
