@@ -2,11 +2,28 @@
 #include "tce_app.h"
 #include "tce_config.h"
 
+#ifndef TCE_RING_SAMPLES
+#define TCE_RING_SAMPLES 4096 /* 256 ms at 16 kHz: what may come while the encoder lets no sound in */
+#endif
+#ifndef TCE_EVENT_SMOOTHING
+#define TCE_EVENT_SMOOTHING  1 /* half way to the new score each window */
+#define TCE_EVENT_REFRACTORY 2
+#define TCE_EVENT_HYSTERESIS 655 /* Q15: 0.02 */
+#endif
+#ifndef TCE_WATCHDOG_MS
+#define TCE_WATCHDOG_MS 8000 /* an RP2040 waits 8.3 s at most */
+#endif
+
+_Static_assert((TCE_RING_SAMPLES & (TCE_RING_SAMPLES - 1)) == 0, "the ring is no power of two");
+_Static_assert(TCE_RING_SAMPLES >= TCE_LOGMEL_WINDOW + TCE_LOGMEL_HOP, "the ring holds no frame");
+
 extern const uint8_t tce_label_pack[];
 extern const uint32_t tce_label_pack_size;
 
 static tce_app app;
-/* In a section of its own: the linker script places it in the region that was chosen for it. */
+static int16_t ring[TCE_RING_SAMPLES];
+/* In sections of their own: the linker script places each in the region that was chosen for it. */
+static int16_t halves[2 * TCE_LOGMEL_HOP] __attribute__((section(".bss.tce_dma"), aligned(32)));
 static uint8_t arena[TCE_APP_ARENA_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
 
 int tce_app_main(void) {
@@ -21,8 +38,15 @@ int tce_app_main(void) {
         .input_zero_point = TCE_INPUT_ZERO_POINT,
         .label_pack = tce_label_pack,
         .label_pack_bytes = tce_label_pack_size,
+        .events = {TCE_EVENT_SMOOTHING, TCE_EVENT_REFRACTORY, TCE_EVENT_HYSTERESIS},
+        .watchdog_ms = (uint32_t)tce_port_setting("watchdog", TCE_WATCHDOG_MS),
+        .arena = arena,
+        .ring = ring,
+        .halves = halves,
+        .ring_samples = TCE_RING_SAMPLES,
+        .static_ring_bytes = sizeof ring + sizeof halves,
     };
-    if (tce_app_open(&app, &config, arena) != TCE_APP_OK) {
+    if (tce_app_open(&app, &config) != TCE_APP_OK) {
         return 1;
     }
     int going = 1;

@@ -25,6 +25,12 @@ void tce_text_string(tce_text *text, const char *string) {
     }
 }
 
+void tce_text_bytes(tce_text *text, const char *bytes, int32_t count) {
+    for (int32_t i = 0; i < count; ++i) {
+        put(text, bytes[i]);
+    }
+}
+
 void tce_text_decimal(tce_text *text, int32_t value) {
     char digits[10]; /* 2^31 has ten */
     int count = 0;

@@ -20,6 +20,9 @@ void tce_text_init(tce_text *text, const tce_port *port);
 /* A zero-terminated string. */
 void tce_text_string(tce_text *text, const char *string);
 
+/* `count` bytes as they are. */
+void tce_text_bytes(tce_text *text, const char *bytes, int32_t count);
+
 /* A decimal number with its sign. */
 void tce_text_decimal(tce_text *text, int32_t value);
 

@@ -1,7 +1,8 @@
 /* What the application needs from the world: sound in halves of a double buffer, text out, a watchdog, clocks, an end.
  *
  * A port is one directory under ports/ that implements these functions, those of tce_port_link.h, and the start-up
- * code. Its memory is the application's tce_port; beside it a port keeps only what its interrupts must find. */
+ * code. Its memory is the application's tce_port; beside it a port keeps only what its interrupts must
+ * find, and handles. */
 #ifndef TCE_PORT_H
 #define TCE_PORT_H
 

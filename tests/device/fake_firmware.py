@@ -25,6 +25,7 @@ _LOGMEL_H = f"""#ifndef TCE_LOGMEL_H
 #define TCE_LOGMEL_MELS {MELS}
 #define TCE_LOGMEL_WINDOW {WINDOW}
 #define TCE_LOGMEL_HOP {HOP}
+#define TCE_LOGMEL_SAMPLE_RATE_HZ 16000
 typedef struct {{ int32_t frames; }} tce_logmel;
 void tce_logmel_frame(tce_logmel *ctx, const int16_t pcm[TCE_LOGMEL_WINDOW], int16_t out_q8[TCE_LOGMEL_MELS]);
 void tce_logmel_quantize_row(const int16_t *q8, int8_t *out, int count, int32_t multiplier, int shift, int32_t zero_point);

@@ -27,8 +27,8 @@ def test_hello_says_who_the_firmware_is_and_what_it_uses(firmware: Firmware, kin
         device = link.hello()
     assert (device.board, device.version, device.labels, device.slot) == ("stm32f4", "0.1.0", 3, None)
     assert (device.encoder_id, device.frontend_id) == ("e00000000000009f", "f000000000000000")
-    assert device.arena_bytes == 256 and 1000 < device.static_bytes < 4000
-    assert device.capacity_bytes > 60_000
+    assert device.arena_bytes == 256 and 9_000 < device.static_bytes < 13_000
+    assert device.capacity_bytes > 16_000
     assert kind != "emulated" or 100 < device.stack_bytes < 2048
 
 

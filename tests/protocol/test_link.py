@@ -55,7 +55,7 @@ def link_to(device: NativeDevice, **settings) -> Link:
 def test_hello_says_who_the_device_is():
     image = pack_bytes(5)
     device = link_to(NativeDevice(image)).hello()
-    assert (device.board, device.version, device.protocol) == ("a-board", "0.1.0", 1)
+    assert (device.board, device.version, device.protocol) == ("a-board", "0.1.0", 2)
     assert (device.encoder_id, device.frontend_id) == ("0123456789abcdef", "fedcba9876543210")
     assert (device.slot, device.generation, device.labels, device.dim) == (None, 0, 5, 8)
     assert (device.pack_bytes, device.pack_checksum) == (len(image), int.from_bytes(image[-4:], "little"))

@@ -27,7 +27,7 @@ from tinyclap_edge.device.run_result import command_line
 from tinyclap_edge.device.serial_line import SerialLine
 from tinyclap_edge.errors import DeviceError, TinyclapError
 
-SOUND, BYTES = 1, 2  # events, as in firmware/ports/tce_port_link.h
+SOUND, BYTES, TICK, TICK_S = 1, 2, 4, 0.1  # events, as in firmware/ports/tce_port_link.h
 FOREVER_S = 1e8
 _STOP_S = 30.0
 
@@ -77,12 +77,12 @@ class _WaitFile:
         return True
 
     def read(self, count: int) -> bytes:
-        while not self.stopped:
-            due = self._sound.due_s() if self._with_sound else None
-            events = BYTES * self._line.wait(due) | SOUND * (due is not None and self._sound.due_s() == 0.0)
-            if events:
-                return bytes([events])
-        return b"\0"
+        if self.stopped:
+            return b"\0"
+        due = self._sound.due_s() if self._with_sound else None
+        come = self._line.wait(TICK_S if due is None else min(due, TICK_S))
+        heard = due is not None and self._sound.due_s() == 0.0
+        return bytes([BYTES * come | SOUND * heard or TICK]) if not self.stopped else b"\0"
 
     def seek(self, position: int) -> bool:
         return False

@@ -19,6 +19,11 @@ int tce_port_open(tce_port *port) {
     return audio == NULL ? TCE_PORT_ERR_AUDIO : TCE_PORT_OK;
 }
 
+int tce_port_audio_start(tce_port *port, tce_port_audio *audio) {
+    port->capture = audio;
+    return TCE_PORT_OK;
+}
+
 int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count) {
     return (int32_t)fread(pcm, sizeof(int16_t), (size_t)count, (FILE *)port->audio); /* PCs here are little-endian */
 }
@@ -40,6 +45,29 @@ int32_t tce_port_setting(const char *name, int32_t otherwise) {
 uint32_t tce_port_stack_bytes(void) {
     return 0; /* a PC's stack says nothing about a board's */
 }
+
+uint32_t tce_port_cycles(void) {
+    return 0;
+}
+
+/* A process that hangs is the host's to end: there is no watchdog, and nothing is kept. */
+tce_port_reset tce_port_reset_cause(void) {
+    return TCE_PORT_RESET_POWER;
+}
+
+uint16_t tce_port_kept(void) {
+    return 0;
+}
+
+void tce_port_keep(uint16_t value) {
+    (void)value;
+}
+
+void tce_port_watchdog_start(uint32_t milliseconds) {
+    (void)milliseconds;
+}
+
+void tce_port_watchdog_feed(void) {}
 
 _Noreturn void tce_port_exit(int32_t code) {
     exit(code);

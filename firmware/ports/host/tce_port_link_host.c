@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "tce_port_link.h"
+#include "tce_port_pull.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -66,17 +67,19 @@ void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
 
 int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound) {
     if (link->bytes < 0) {
-        return sound != 0 ? TCE_PORT_SOUND : 0;
+        return sound != 0 && tce_port_pull(port) != 0 ? TCE_PORT_SOUND : 0;
     }
     (void)fflush((FILE *)port->console);
     struct pollfd files[2] = {{.fd = (int)link->bytes, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     if (sound != 0) {
         files[1].fd = fileno((FILE *)port->audio);
     }
-    if (poll(files, 2, -1) < 0) {
+    if (poll(files, 2, TCE_PORT_TICK_MS) < 0) {
         return 0;
     }
-    return (files[0].revents != 0 ? TCE_PORT_BYTES : 0) | (files[1].revents != 0 ? TCE_PORT_SOUND : 0);
+    const int bytes = files[0].revents != 0 ? TCE_PORT_BYTES : 0;
+    const int heard = files[1].revents != 0 && tce_port_pull(port) != 0 ? TCE_PORT_SOUND : 0;
+    return (bytes | heard) != 0 ? bytes | heard : TCE_PORT_TICK;
 }
 
 uint32_t tce_port_link_microseconds(void) {

@@ -3,6 +3,7 @@
  * the emulator also shows in the board's memory, where the linker script has set room aside for two slots.
  * Elsewhere (QEMU, a debugger) none of these files can be opened, and the board listens alone. */
 #include "tce_port_link.h"
+#include "tce_port_pull.h"
 #include "tce_semihost.h"
 
 enum { OPEN_UPDATE_BINARY = 3 /* fopen "r+b" */, SYS_SEEK = 0x0A, SYS_ELAPSED = 0x30 };
@@ -58,15 +59,20 @@ void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
 }
 
 int tce_port_link_wait(const tce_port_link *link, const tce_port *port, int sound) {
-    (void)port;
     if (link->bytes < 0 || link->events < 0) {
-        return sound != 0 ? TCE_PORT_SOUND : 0;
+        return sound != 0 && tce_port_pull(port) != 0 ? TCE_PORT_SOUND : 0;
     }
     uint8_t asked = sound != 0;
     uint8_t events = 0;
     (void)write_file(link->events, &asked, 1);
     const uintptr_t arguments[3] = {(uintptr_t)link->events, (uintptr_t)&events, 1};
-    return tce_semihost_call(TCE_SYS_READ, arguments) == 0 ? events : 0;
+    if (tce_semihost_call(TCE_SYS_READ, arguments) != 0) {
+        return 0;
+    }
+    if ((events & TCE_PORT_SOUND) != 0 && tce_port_pull(port) == 0) { /* the recording has ended, the link has not */
+        events = (uint8_t)((events & ~TCE_PORT_SOUND) | TCE_PORT_TICK);
+    }
+    return events;
 }
 
 /* Ticks of the target, which the emulator of a serial board counts in microseconds. */
