@@ -20,7 +20,8 @@ from tinyclap_edge.resources import firmware_dir
 
 HARNESSES = ROOT / "tests" / "fuzz"
 CORPUS = HARNESSES / "corpus"
-INCLUDES = tuple(f"-I{firmware_dir() / name}" for name in ("protocol", "labels", "app", "ports"))
+FOLDERS = tuple(firmware_dir() / name for name in ("protocol", "labels", "app", "ports", "frontend"))
+INCLUDES = tuple(f"-I{folder}" for folder in (HARNESSES / "small_frontend", *FOLDERS))
 FLAGS = ("-std=c11", "-g", "-fno-sanitize-recover=all")
 # Measured on one core: guarding returns on the heap and reporting every comparison to the fuzzer each doubled an
 # execution's time. Comparisons are reported in the deep runs only.
@@ -53,8 +54,17 @@ TARGETS = {
         Target("pack", "label pack parser", _PACK, 200, 8192),
         Target(
             "commands",
-            "command layer: link, commands, label slots",
-            ("app/tce_commands.c", "protocol/tce_link.c", *_FRAMES[:2], *_SLOTS),
+            "command layer: link, every command, label slots",
+            (
+                "app/tce_commands.c",
+                "app/tce_monitor.c",
+                "app/tce_capture.c",
+                "app/tce_events.c",
+                "app/tce_replay.c",
+                "protocol/tce_link.c",
+                *_FRAMES[:2],
+                *_SLOTS,
+            ),
             256,
             2048,
         ),

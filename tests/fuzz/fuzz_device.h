@@ -26,6 +26,7 @@ typedef struct {
     tce_flash flash;
     tce_label_slots_config config;
     tce_label_slots slots;
+    uint32_t operations; /* of the flash */
 } fuzz_device;
 
 static void fuzz_require(int holds) {
@@ -34,9 +35,15 @@ static void fuzz_require(int holds) {
     }
 }
 
+static void fuzz_touch(fuzz_device *d, uint32_t offset) {
+    fuzz_require((int32_t)(offset / (FLASH_BYTES / 2)) != d->slots.slot); /* never the slot in use */
+    d->operations++;
+}
+
 static int fuzz_erase(void *context, uint32_t offset) {
     fuzz_device *d = context;
     fuzz_require(offset % SECTOR_BYTES == 0 && offset < FLASH_BYTES);
+    fuzz_touch(d, offset);
     memset(d->memory + offset, 0xFF, SECTOR_BYTES);
     return 0;
 }
@@ -45,8 +52,7 @@ static int fuzz_program(void *context, uint32_t offset, const uint8_t *bytes, ui
     fuzz_device *d = context;
     fuzz_require(count != 0 && offset % UNIT_BYTES == 0 && count % UNIT_BYTES == 0);
     fuzz_require(offset < FLASH_BYTES && count <= FLASH_BYTES - offset);
-    const uint32_t slot = offset / (FLASH_BYTES / 2);
-    fuzz_require((int32_t)slot != d->slots.slot); /* never the slot in use */
+    fuzz_touch(d, offset);
     for (uint32_t i = 0; i < count; ++i) {
         d->memory[offset + i] &= bytes[i];
     }

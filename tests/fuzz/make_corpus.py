@@ -32,17 +32,27 @@ def slot(data: bytes, generation: int) -> bytes:
     return (header + seal + b"TCOK" + seal + b"\xff" * 8 + data).ljust(SLOT_BYTES, b"\xff")
 
 
-def request(kind: int, body: bytes) -> bytes:
-    """A record of fuzz_commands.c."""
+RAW, RESET, NEXT, SOUND, WINDOW, TIME, BUSY = range(0xF0, 0xF7)  # kinds of records of fuzz_commands.c
+
+
+def record(kind: int, body: bytes = b"") -> bytes:
+    """A record of fuzz_commands.c; a kind below 0x80 is a frame of this type, with the body's first byte for its number."""
     return bytes([kind, len(body)]) + body
 
 
+def request(command: int, payload: bytes = b"") -> bytes:
+    """A request behind the link."""
+    return record(NEXT, bytes([command]) + payload)
+
+
+HELLO = request(0x01, b"nonc")
+
+
 def push(data: bytes) -> bytes:
-    """The records that push a pack of up to 256 bytes, which goes as raw bytes since a record is shorter than a frame."""
+    """The records that push a pack of up to 250 bytes, behind a reset."""
     ids = bytes.fromhex(ENCODER + FRONTEND)
-    begin = b"\x10" + struct.pack("<II", len(data), zlib.crc32(data[:-4])) + ids
-    chunk = request(2, b"\x11" + struct.pack("<I", 0) + data)
-    return request(1, b"") + request(2, b"\x01nonc") + request(2, begin) + chunk + request(2, b"\x12")
+    begin = request(0x10, struct.pack("<II", len(data), zlib.crc32(data[:-4])) + ids)
+    return record(RESET) + HELLO + begin + request(0x11, struct.pack("<I", 0) + data) + request(0x12)
 
 
 def inputs() -> dict[str, dict[str, bytes]]:
@@ -50,7 +60,10 @@ def inputs() -> dict[str, dict[str, bytes]]:
     raw, sealed, right = b"\0", b"\1", b"\3"  # first bytes of fuzz_frames.c and fuzz_pack.c
     hello, data = Frame(1, 0, b"nonc"), Frame(0x11, 255, bytes(range(256)) + bytes(8))
     small, other = pack(2), pack(9, background=3)
-    shown = request(2, b"\x20\0\0") + request(2, b"\x13" + struct.pack("<IH", 10, 99)) + request(0x20, b"\x07\0\0")
+    shown = request(0x20, b"\0\0") + request(0x13, struct.pack("<IH", 10, 99)) + record(0x20, b"\x07\0\0")
+    half = record(SOUND, np.arange(-8, 8, dtype="<i2").tobytes())
+    loud, quiet = record(WINDOW, b"\xff\x7f" * 3), record(WINDOW, b"\x00\x80" * 3)
+    replayed = request(0x31, struct.pack("<I", 0) + np.arange(16, dtype="<i2").tobytes())
     return {
         "frames": {
             "hello": raw + encode(hello),
@@ -87,11 +100,23 @@ def inputs() -> dict[str, dict[str, bytes]]:
         },
         "commands": {
             "push": push(small),
+            "frames": record(0x01, b"\0nonc") + record(0x20, b"\1\0\0") * 2 + record(0x02, b"\2") + record(0x12, b"\2"),
             "push-twice": push(small) + push(pack(5)) + shown,
-            "show-and-read": request(2, b"\x01nonc") + shown,
-            "raw": request(0, encode(hello)) + request(0, encode(Frame(0x20, 1, b"\0\0"))) * 2,
-            "unknown": request(2, b"\x01nonc") + request(2, b"\x7e") + request(0x99, b"\x00"),
-            "commit-first": request(2, b"\x01nonc") + request(2, b"\x12") + request(1, b"") + request(2, b"\x12"),
+            "show-and-read": HELLO + shown,
+            "raw": record(RAW, encode(hello)) + record(RAW, encode(Frame(0x20, 1, b"\0\0"))) * 2,
+            "unknown": HELLO + request(0x7E) + record(0x7D, b"\x00") + request(0x05, b"abc"),
+            "commit-first": HELLO + request(0x12) + record(RESET) + request(0x12),
+            "status-and-settings": HELLO + half + request(0x02) + request(0x03) + request(0x03, b"\x02\x03\x00\x10"),
+            "settings-refused": HELLO + request(0x03, b"\x08\0\0\0") + request(0x03, b"\0\0\xff\xff"),
+            "notices": HELLO + request(0x04, b"\x03") + loud + quiet + loud + push(pack(4, background=2)) + loud,
+            "capture": HELLO + half * 3 + request(0x40, bytes(8)) + request(0x40, struct.pack("<II", 32, 0)),
+            "capture-forgotten": HELLO + half + request(0x40, bytes(4) + b"\x08\0\0\0") + record(TIME, b"\0\0\x40\0"),
+            "replay": HELLO
+            + request(0x30)
+            + replayed
+            + b"".join(request(0x32, bytes([stage])) for stage in range(3))
+            + b"".join(request(0x33, struct.pack("<BIH", what, 1, 99)) for what in range(6)),
+            "replay-busy": HELLO + request(0x30) + record(BUSY, b"\1") + replayed + record(BUSY) + HELLO + replayed,
         },
     }
 
