@@ -20,7 +20,8 @@ from tinyclap_export.integer import run_integer
 from tinyclap_export.shapes import conv_padding, infer_shapes
 
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
-ELEMENTWISE = ("RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "HARD_SWISH", "LOGISTIC", "TANH", "QUANTIZE", "SOFTMAX")
+ELEMENTWISE = ("RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "HARD_SWISH", "GELU", "LOGISTIC", "TANH", "QUANTIZE",
+               "SOFTMAX")  # fmt: skip
 HINT = "compile it with the schedule rows or layers, window by window"
 
 

@@ -1,4 +1,4 @@
-"""The transcendental operators: LOGISTIC and TANH as tables, SOFTMAX on gemmlowp's Q-format exponential.
+"""The transcendental operators: LOGISTIC, TANH and GELU as tables, SOFTMAX on gemmlowp's Q-format exponential.
 
 LiteRT's LOGISTIC and TANH are float tables even with reference kernels (measured: 0 of 153,600 codes differ); TFLM
 computes them in fixed point and saturates early where the input scale is above about 1.7. `quantize` keeps scales
@@ -77,7 +77,7 @@ def one_over_one_plus_x(a: np.ndarray) -> np.ndarray:
 
 
 def _float_table(
-    function: Callable[[np.ndarray], np.ndarray], s_in: np.float32, z_in: int, out: int, z: int
+    function: Callable[[np.ndarray], np.ndarray], s_in: np.float32, z_in: int, out: float | np.float32, z: int
 ) -> np.ndarray:
     """LiteRT's PopulateLookupTable: float32 input, function, times 1 / output scale (`out`), round half away."""
     x = np.float32(s_in) * (Q - z_in).astype(np.float32)
@@ -101,6 +101,16 @@ def logistic_table(s_in: np.float32, z_in: int) -> np.ndarray:
 def tanh_table(s_in: np.float32, z_in: int) -> np.ndarray:
     """(256,) int8 of TANH; the output quantisation is fixed at scale 1/128, zero point 0."""
     return _float_table(lambda x: np.tanh(x.astype(np.float64)).astype(np.float32), s_in, z_in, 128, 0)
+
+
+def gelu_table(s_in: np.float32, z_in: int, s_out: np.float32, z_out: int) -> np.ndarray:
+    """(256,) int8 of GELU: x / 2 * erfc(-x / sqrt(2)) in float32 (LiteRT's reference/gelu.h), by a table as LOGISTIC."""
+
+    def gelu(x: np.ndarray) -> np.ndarray:
+        tail = np.array([math.erfc(float(t)) for t in x * np.float32(-math.sqrt(0.5))], np.float32)
+        return np.float32(0.5) * x * tail
+
+    return _float_table(gelu, s_in, z_in, np.float32(1) / np.float32(s_out), z_out)
 
 
 def softmax_parameters(s_in: np.float32, beta: float) -> tuple[int, int, int]:

@@ -20,6 +20,7 @@ Attributes by kind (ATTRIBUTES lists them with their defaults):
 
 MEAN's axes, PAD's pads, RESHAPE's shape and TRANSPOSE's permutation are attributes here, never input tensors.
 An absent bias is simply not in `inputs`. HARD_SIGMOID exists in float graphs only: `quantize` folds it away.
+GELU is x times the normal distribution function; its tanh form is refused.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "RELU6": {},
     "RELU_0_TO_1": {},
     "HARD_SWISH": {},
+    "GELU": {},
     "HARD_SIGMOID": {},
     "LOGISTIC": {},
     "TANH": {},

@@ -11,6 +11,7 @@ from tinyclap_export.graph import Graph
 from tinyclap_export.samples import as_samples, without_batch
 
 TFLM_ARENA_MARGIN = 1 << 20
+TFLM_LACKS = ("GELU", "RELU_0_TO_1")  # operators that it does not know
 
 
 def tflm_available() -> bool:

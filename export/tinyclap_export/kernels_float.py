@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,14 @@ def activate(x: np.ndarray, activation: str) -> np.ndarray:
     if activation == "RELU_N1_TO_1":
         return np.clip(x, -1, 1, out=x)
     return x
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x times the normal distribution function, exactly (not the tanh form); the dtype stays."""
+    return (0.5 * x * (1 + _erf(x / math.sqrt(2)))).astype(x.dtype)
 
 
 def align(x: np.ndarray, rank: int) -> np.ndarray:
@@ -108,6 +117,7 @@ FLOAT_KERNELS: dict[str, FloatKernel] = {
     "RELU_0_TO_1": lambda op, args: np.clip(args[0], 0, 1),
     "HARD_SWISH": lambda op, args: args[0] * np.clip(args[0] + 3, 0, 6) * np.float32(1 / 6),
     "HARD_SIGMOID": lambda op, args: np.clip(args[0] + 3, 0, 6) * np.float32(1 / 6),
+    "GELU": lambda op, args: gelu(args[0]),
     "LOGISTIC": lambda op, args: 1 / (1 + np.exp(-args[0])),
     "TANH": lambda op, args: np.tanh(args[0]),
     "QUANTIZE": lambda op, args: args[0],

@@ -60,6 +60,7 @@ _TABLES = {
     "QUANTIZE": lambda op, a, b: requant.quantize_table(a.s, a.z, b.s, b.z),
     "LOGISTIC": lambda op, a, b: fixedpoint.logistic_table(a.s, a.z),
     "TANH": lambda op, a, b: fixedpoint.tanh_table(a.s, a.z),
+    "GELU": lambda op, a, b: fixedpoint.gelu_table(a.s, a.z, b.s, b.z),
 }
 
 

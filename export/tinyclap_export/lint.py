@@ -10,7 +10,7 @@ from tinyclap_export.errors import ExportError
 from tinyclap_export.flatview import File
 from tinyclap_export.graph import Graph
 from tinyclap_export.integer import run_integer
-from tinyclap_export.interpreters import run_litert, run_tflm, tflm_available
+from tinyclap_export.interpreters import TFLM_LACKS, run_litert, run_tflm, tflm_available
 from tinyclap_export.schema import BUILTIN, FILE_IDENTIFIER, TENSOR_TYPES
 from tinyclap_export.tflite_reader import read_tflite
 
@@ -82,7 +82,11 @@ def lint(
     checks = [_compare("integer reference", run_integer(graph, inputs), expected),
               _compare("LiteRT BUILTIN_REF", run_litert(tflite, graph, inputs), expected)]  # fmt: skip
     skipped, notes = [], []
-    if tflm and tflm_available():
+    unknown = [kind for kind in operators if kind in TFLM_LACKS]
+    if unknown:
+        skipped.append("TFLM")
+        notes.append(f"TFLM has no {unknown[0]}: it cannot run this file")
+    elif tflm and tflm_available():
         should = expected
         if "FULLY_CONNECTED" in operators:
             should = np.asarray(run_integer(graph, inputs, dense_rounds_once=False))

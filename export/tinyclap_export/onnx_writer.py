@@ -252,6 +252,17 @@ class _Writer:
         value = self.node("Transpose", [self.to_nhwc(self.value[x.name], x)], op.name, perm=op.attrs["perm"])
         return self.to_nchw(value, out)
 
+    def gelu(self, op: Op) -> str:
+        """x / 2 * (1 + erf(x / sqrt 2)); ONNX has the operator itself from opset 20 on."""
+        value, name = self.value[op.inputs[0]], op.name
+
+        def constant(number: float) -> str:
+            return self.constant(np.float32(number), f"{name}/constant")
+
+        bell = self.node("Erf", [self.node("Mul", [value, constant(0.5**0.5)], name)], name)
+        half = self.node("Mul", [value, constant(0.5)], name)
+        return self.node("Mul", [half, self.node("Add", [bell, constant(1)], name)], name)
+
     def softmax(self, op: Op) -> str:
         rank = len(self.shapes(op)[0])
         value = self.value[op.inputs[0]]
@@ -272,6 +283,7 @@ _EMIT: dict[str, Any] = {
     "RESHAPE": _Writer.reshape,
     "TRANSPOSE": _Writer.transpose,
     "SOFTMAX": _Writer.softmax,
+    "GELU": _Writer.gelu,
     "QUANTIZE": lambda w, op: w.value[op.inputs[0]],
     "RELU6": lambda w, op: w.clip(w.value[op.inputs[0]], op.name, 0, 6),
     "RELU_0_TO_1": lambda w, op: w.clip(w.value[op.inputs[0]], op.name, 0, 1),

@@ -48,6 +48,7 @@ BUILTIN = {
     "LEAKY_RELU": (98, 2),
     "QUANTIZE": (114, 2),
     "HARD_SWISH": (117, 1),
+    "GELU": (150, 2),
     "RELU_0_TO_1": (152, 1),
 }
 KIND_OF_CODE = {code: kind for kind, (code, _) in BUILTIN.items()}

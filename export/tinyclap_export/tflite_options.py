@@ -61,6 +61,8 @@ def read_attributes(
     for name in ("alpha", "beta"):
         if name in attrs and not math.isfinite(attrs[name]):
             raise corrupt(f"{where} has {name} {attrs[name]}")
+    if kind == "GELU" and options is not None and options.number(0, "?", False):
+        raise ExportError(f"{where}: GELU in its tanh form", "train it with the exact one (approximate=False)")
     if kind == "FULLY_CONNECTED" and options is not None and options.integer(1, "b"):
         raise ExportError(f"{where}: shuffled weights", "convert with the default weights format")
     if kind in PARAMETER_INPUT:

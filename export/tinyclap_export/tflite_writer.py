@@ -157,6 +157,7 @@ _OPTIONS = {
     "SOFTMAX": "SoftmaxOptionsT",
     "LEAKY_RELU": "LeakyReluOptionsT",
     "HARD_SWISH": "HardSwishOptionsT",
+    "GELU": "GeluOptionsT",
     "QUANTIZE": "QuantizeOptionsT",
 }
 

@@ -160,7 +160,7 @@ def move(b: Builder, x: str) -> None:
 
 def table(b: Builder, x: str) -> None:
     kind = b.pick(
-        ["HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE", "SOFTMAX"]
+        ["HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE", "SOFTMAX", "GELU"]
     )
     probability = Quant(1 / 256, -128)
     fixed = {"LOGISTIC": probability, "SOFTMAX": probability, "TANH": Quant(1 / 128, 0)}.get(kind)

@@ -9,7 +9,7 @@ from tinyclap_export.graph import Graph, Quant
 from tinyclap_export.requant import hard_swish_output_exponent
 
 FIXED = {"LOGISTIC": Quant(1 / 256, -128), "SOFTMAX": Quant(1 / 256, -128), "TANH": Quant(1 / 128, 0)}
-UNARY = ("HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE", "SOFTMAX")
+UNARY = ("HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE", "SOFTMAX", "GELU")
 KINDS = (*UNARY, "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MEAN", "AVERAGE_POOL_2D",
          "MAX_POOL_2D", "PAD", "CONCATENATION", "RESHAPE", "TRANSPOSE")  # fmt: skip
 

@@ -6,9 +6,8 @@ derives the formulas.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from tinyclap_export.kernels_float import gelu
 
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.students.layout import block_names
@@ -17,12 +16,6 @@ from tinyclap_edge.students.tinyclap_config import TinyclapConfig
 
 LN_EPS, BN_EPS = 1e-5, 1e-3
 Tensors = dict[str, np.ndarray]
-_erf = np.vectorize(math.erf, otypes=[np.float64])
-
-
-def gelu(x: np.ndarray) -> np.ndarray:
-    """x times the normal distribution function, exactly (not the tanh form)."""
-    return 0.5 * x * (1 + _erf(x / math.sqrt(2)))
 
 
 def fold_head(tensors: Tensors) -> Tensors:

@@ -55,7 +55,7 @@ def _foldable_pads(graph: Graph) -> Pads:
     return pads
 
 
-TABLE_KINDS = ("HARD_SWISH", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE")
+TABLE_KINDS = ("HARD_SWISH", "GELU", "LOGISTIC", "TANH", "RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "QUANTIZE")
 
 LOWER: dict[str, Callable[[Graph, Op, Lowering], Step]] = {
     "CONV_2D": lower_weighted.conv,
