@@ -11,13 +11,13 @@ import pytest
 from evaluate.made_corpus import CLASSES, MadeCorpus, MadeModel
 
 from tinyclap_edge.errors import UsageError
-from tinyclap_edge.evaluate.distortions import DISTORTIONS, Distortion, distort
 from tinyclap_edge.evaluate.precision import average_precision, mean_average_precision
 from tinyclap_edge.evaluate.prompts import find_prompts
 from tinyclap_edge.evaluate.protocols import fold_numbers
 from tinyclap_edge.evaluate.report import to_json, to_markdown, write_record
 from tinyclap_edge.evaluate.retrieval import recall_at
 from tinyclap_edge.evaluate.run import TASKS, Request, evaluate
+from tinyclap_edge.evaluate.shifts import ROBUSTNESS, Shift, distort
 from tinyclap_edge.evaluate.temporal import parse_windows
 from tinyclap_edge.evaluate.windows import cut, mean_over_windows
 from tinyclap_edge.fit.accuracy_curve import read_curve
@@ -103,7 +103,7 @@ def test_retrieval_counts_the_k_nearest_in_both_directions() -> None:
 def test_noise_costs_more_the_louder_it_is_and_a_shift_costs_nothing() -> None:
     table = examined("robustness", MadeCorpus(per_class=3))
     rows = {row["distortion"]: row for row in table["rows"]}
-    assert len(rows) == len(DISTORTIONS) and rows["clean"]["cosine to clean"] == 1.0
+    assert len(rows) == len(ROBUSTNESS) and rows["clean"]["cosine to clean"] == 1.0
     assert rows["white noise 20 dB"]["cosine to clean"] > rows["white noise 0 dB"]["cosine to clean"]
     assert rows["gain -20 dB"]["cosine to clean"] > 0.999 and rows["shifted by 0.5 s"]["kept"] == 1.0
 
@@ -115,7 +115,7 @@ def test_a_model_without_words_is_tried_by_a_probe_that_learnt_from_clean_clips(
 
 def test_noise_has_the_stated_ratio_and_belongs_to_its_clip() -> None:
     audio = (0.1 * np.sin(np.arange(16000) * 0.2)).astype(np.float32)
-    ten = Distortion("white noise 10 dB", "white", 10)
+    ten = Shift("white noise 10 dB", "white", 10)
     noisy = distort(audio, ten, 16000, "a")
     assert 20 * np.log10(audio.std() / (noisy - audio).std()) == pytest.approx(10, abs=0.05)
     assert np.array_equal(noisy, distort(audio, ten, 16000, "a"))

@@ -9,12 +9,12 @@ import numpy as np
 
 from tinyclap_edge.data.corpora import Clip, Corpus
 from tinyclap_edge.errors import CorruptFile, UsageError
-from tinyclap_edge.evaluate.distortions import DISTORTIONS, Distortion, distort
 from tinyclap_edge.evaluate.examinee import Examinee
 from tinyclap_edge.evaluate.prompts import PromptSet, class_vectors
 from tinyclap_edge.evaluate.protocols import Protocol
+from tinyclap_edge.evaluate.shifts import ROBUSTNESS, Shift, distort
 
-CLEAN = DISTORTIONS[0]
+CLEAN = ROBUSTNESS[0]
 BATCH = 32  # clips at a time
 KEPT_BYTES = 512 << 20  # of audio, so that a second distortion need not read the files again
 
@@ -38,7 +38,7 @@ class Session:
     split: str | None = None
     window_s: float | None = None
     advance: Callable[[int], None] = lambda count: None
-    _heard: dict[tuple[str | None, float | None, Distortion], Heard] = field(default_factory=dict)
+    _heard: dict[tuple[str | None, float | None, Shift], Heard] = field(default_factory=dict)
     _audio: dict[str, np.ndarray] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
     _kept: int = 0
@@ -47,14 +47,14 @@ class Session:
         """Of a split, without those that turned out to be unreadable."""
         return [clip for clip in self.corpus.clips(split) if clip.id not in self._broken]
 
-    def hear(self, split: str | None = None, window_s: float | None = None, distortion: Distortion = CLEAN) -> Heard:
+    def hear(self, split: str | None = None, window_s: float | None = None, distortion: Shift = CLEAN) -> Heard:
         """Embeddings of a split (default: the scored one). UsageError (2) where not one clip can be read."""
         key = (split or self.split, window_s or self.window_s, distortion)
         if key not in self._heard:
             self._heard[key] = self._embed(*key)
         return self._heard[key]
 
-    def _embed(self, split: str | None, window_s: float | None, distortion: Distortion) -> Heard:
+    def _embed(self, split: str | None, window_s: float | None, distortion: Shift) -> Heard:
         clips, parts = [], []
         waiting: list[np.ndarray] = []
         for clip in self.clips(split):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyclap_edge.evaluate.distortions import DISTORTIONS
 from tinyclap_edge.evaluate.session import Session
+from tinyclap_edge.evaluate.shifts import ROBUSTNESS
 from tinyclap_edge.evaluate.task_probe import fit_probe, score_probe
 from tinyclap_edge.evaluate.task_zeroshot import zero_shot
 from tinyclap_edge.evaluate.zeroshot import unit
@@ -21,7 +21,7 @@ def robustness(session: Session) -> dict[str, Any]:
     clean = session.hear()
     probes = None if session.examinee.speaks else fit_probe(session)
     rows: list[dict[str, Any]] = []
-    for distortion in DISTORTIONS:
+    for distortion in ROBUSTNESS:
         heard = session.hear(distortion=distortion)
         table = zero_shot(session, heard) if probes is None else score_probe(session, probes, heard)
         measure = table["measure"]

@@ -18,8 +18,8 @@ from tinyclap_edge.data.sounds.captions import Description
 from tinyclap_edge.data.sounds.corpus import Clip, render_many
 from tinyclap_edge.data.sounds.folds import SEEN, VALIDATION
 from tinyclap_edge.data.sounds.registry import Traits
+from tinyclap_edge.data.store.features import log_mel_row
 from tinyclap_edge.distill import noise
-from tinyclap_edge.frontend.fixed import logmel_q8
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.reference.config import BuildConfig
 
@@ -72,10 +72,8 @@ def validation_shards(config: BuildConfig) -> dict[str, list[tuple[str, int]]]:
 
 
 def _transform(clip: Clip, spec: FrontendSpec) -> tuple[np.ndarray, float, list]:
-    pcm = clip.pcm[: spec.window_total_samples]
-    level = 10 * np.log10(np.mean((pcm / 32768.0) ** 2) + 1e-12)
     rows = [[d.family, d.kind, *vars(d.traits).values(), d.near] for d in clip.descriptions]
-    return logmel_q8(pcm, spec), float(level), rows
+    return *log_mel_row(clip.audio[: spec.window_total_samples], spec), rows
 
 
 def render_shards(
