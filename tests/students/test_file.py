@@ -34,6 +34,30 @@ def test_the_same_student_gives_the_same_bytes(path: Path, tmp_path: Path) -> No
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_whose_embeddings_it_learnt_is_kept_and_what_was_written_before_is_still_read(path: Path) -> None:
+    known = dataclasses.replace(made_student(ARCH), teacher_identity="0123456789abcdef", store="ab" * 32)
+    write_student(path.with_name("known.safetensors"), known)
+    again = read_student(path.with_name("known.safetensors"))
+    assert (again.teacher_identity, again.store) == ("0123456789abcdef", "ab" * 32)
+    old = read_student(path)
+    assert (old.teacher_identity, old.store) == ("", "") and b"teacher_identity" not in path.read_bytes()
+    write_student(path, dataclasses.replace(known, store="no hash"))
+    with pytest.raises(CorruptFile, match="store 'no hash' is no hash"):
+        read_student(path)
+
+
+def test_another_teacher_or_other_weights_of_it_are_refused() -> None:
+    student = dataclasses.replace(made_student(ARCH), teacher="msclap-2022", teacher_identity="a" * 16)
+    student.require_teacher("msclap-2022", "a" * 16, "the store")
+    with pytest.raises(UsageError, match="the store is of 'reference', made learnt from 'msclap-2022'"):
+        student.require_teacher("reference", "a" * 16, "the store")
+    with pytest.raises(
+        UsageError, match=f"the store is of msclap-2022 {'b' * 16}, made learnt from msclap-2022 {'a' * 16}"
+    ):
+        student.require_teacher("msclap-2022", "b" * 16, "the store")
+    made_student(ARCH).require_teacher("reference", "b" * 16, "the store")  # a file of an earlier version does not know
+
+
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.999])
 def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     whole = path.read_bytes()

@@ -57,6 +57,7 @@ def _show(student: str, input_shape: str | None, top: int | None) -> dict[str, A
     from tinyclap_edge.students.registry import canonical_arch, find_family, is_architecture, student_cost
 
     card: dict[str, Any] = {}
+    taught_by: dict[str, str] = {}
     if is_architecture(student):
         arch, shape = student, find_family(student).native_input
     else:
@@ -64,6 +65,7 @@ def _show(student: str, input_shape: str | None, top: int | None) -> dict[str, A
 
         file = find_student(student)
         arch, card, top = file.arch, file.card, file.dim
+        taught_by = {"teacher": file.teacher, "identity": file.teacher_identity, "store": file.store}
         shape = (1, file.frontend.frames, file.frontend.mel_bins)
         input_shape = None
     family, arch = find_family(arch), canonical_arch(arch)
@@ -74,6 +76,10 @@ def _show(student: str, input_shape: str | None, top: int | None) -> dict[str, A
     result(f"params         {cost.params:,}\nmacs           {cost.macs:,}")
     result(f"peak_elements  {cost.peak_elements:,}  (input + output of one layer: bytes in int8, layer by layer)")
     result("output_shape   " + "x".join(map(str, cost.output_shape)))
+    if taught_by:
+        result(f"teacher        {file.teacher}, identity {file.teacher_identity or 'not recorded'}, "
+               f"store {file.store[:16] or 'not recorded'}")  # fmt: skip
+        result(f"space          {file.dim} dimensions, r = {file.default_r} ({file.reduction})")
     if family.refusal:
         say(f"not for `export`: {family.refusal}")
     if family.name == "phinet":
@@ -93,6 +99,7 @@ def _show(student: str, input_shape: str | None, top: int | None) -> dict[str, A
         "macs": cost.macs,
         "peak_elements": cost.peak_elements,
         "output_shape": list(cost.output_shape),
+        "taught_by": taught_by,
         "card": card,
     }
 

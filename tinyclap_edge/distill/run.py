@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,7 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
         run.name, student, run.arch, rows.spec, audio, side.in_space, side.projection, side.mean,
         r=recipe.r, reduction=recipe.reduction, teacher=rows.source.teacher, card=card,
     )  # fmt: skip
+    made = replace(made, teacher_identity=rows.source.identity, store=rows.source.fingerprint)
     if getattr(recipe, "qat_steps", 0):
         made = _for_int8(made, rows, picks[:_QAT_CLIPS], recipe.qat_steps, run, say)  # type: ignore[attr-defined]
     path = run.out / f"{run.name}.safetensors"

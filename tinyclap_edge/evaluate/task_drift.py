@@ -30,7 +30,9 @@ def drift(session: Session) -> dict[str, Any]:
     try:
         from tinyclap_edge.teachers.registry import open_teacher
 
-        taught = _hear(session, TeacherExaminee(open_teacher(student.teacher)))
+        teacher = open_teacher(student.teacher)
+        student.require_teacher(student.teacher, teacher.identity, "the teacher here")
+        taught = _hear(session, TeacherExaminee(teacher))
         if taught.vectors.shape[1] == whole.vectors.shape[1]:
             steps.append(step("teacher", "float", taught.vectors, whole.vectors))
         else:

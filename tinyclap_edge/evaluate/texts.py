@@ -16,7 +16,7 @@ from tinyclap_edge.students.presets import MODELS
 def student_texts(student: StudentFile, texts: Sequence[str]) -> np.ndarray:
     """(n, student.dim) float32 of unit length. ToolMissing (3) where the text tower is needed and not installed;
     UsageError (2) for a teacher without a text side."""
-    raw = _raw(student.teacher, list(texts))
+    raw = _raw(student, list(texts))
     if raw.shape[1] != student.text_projection.shape[1]:
         raise UsageError(
             f"the student's text side takes {student.text_projection.shape[1]} entries, {student.teacher!r} gives {raw.shape[1]}",
@@ -25,12 +25,12 @@ def student_texts(student: StudentFile, texts: Sequence[str]) -> np.ndarray:
     return unit(unit(raw @ student.text_projection.T) - student.text_mean)
 
 
-def _raw(teacher: str, texts: list[str]) -> np.ndarray:
-    """(n, text) of the teacher's text tower, before a student's projection."""
-    if teacher != "reference":
-        from tinyclap_edge.teachers.registry import open_teacher
+def _raw(student: StudentFile, texts: list[str]) -> np.ndarray:
+    """(n, text) of the teacher's text tower, before the student's projection."""
+    if student.teacher != "reference":
+        from tinyclap_edge.teachers.registry import text_encoder
 
-        return np.asarray(open_teacher(teacher).embed_text(texts), np.float32)
+        return np.asarray(text_encoder(student.teacher, student.teacher_identity)(texts), np.float32)
     known = examination_vectors()
     unknown = [text for text in dict.fromkeys(texts) if text not in known]
     if unknown:

@@ -86,7 +86,7 @@ def _from_teacher(
         from tinyclap_edge.teachers.registry import text_encoder
 
         try:
-            encode = text_encoder(student.teacher)
+            encode = text_encoder(student.teacher, student.teacher_identity)
         except ToolMissing as error:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise ToolMissing(

@@ -81,7 +81,8 @@ def text_vectors(student: StudentFile) -> np.ndarray | None:
 
 def store_embeddings(store: Any, student: StudentFile, most: int = 20_000) -> np.ndarray:
     """(n, dim) of a store of the student's own teacher, at most `most` rows, spread evenly; centred as the student is."""
-    if store.teacher.name != student.teacher or store.dim != student.dim:
+    student.require_teacher(store.teacher.name, store.teacher.identity, "the store")
+    if store.dim != student.dim:
         raise UsageError(
             f"the store is of {store.teacher.name!r} with {store.dim} entries",
             f"{student.name} learnt from {student.teacher!r} with {student.dim}",

@@ -59,6 +59,7 @@ def train_at_r(
     config = config or TrainAtR()
     if "head.weight" not in student.tensors:
         raise UsageError(f"{student.name} has no linear head to train", "reduce it by rotate or prune")
+    student.require_teacher(rows.source.teacher, rows.source.identity, "the store")
     if rows.dim != student.dim:
         raise UsageError(
             f"the store holds {rows.dim} entries, {student.name} has {student.dim}", "give a store of its own teacher"

@@ -4,7 +4,8 @@ Tensors: `student.<name>` (see layout.py), `space.rotation` (dim, dim) float32, 
 the shared space by falling variance, `space.order` (dim,) int32, entries by falling mean magnitude,
 `text.projection` (dim, text) float32, which maps the text tower's embedding into the space, and `text.mean` (dim,)
 float32, which is then taken away to centre it. The header holds one JSON object:
-format, arch, dim, frontend, teacher, default_r, reduction, card.
+format, arch, dim, frontend, teacher, default_r, reduction, card, and of a distilled student also teacher_identity and
+store, which say of whose weights and of which embeddings it is; files of earlier versions do not.
 
 Format 1.1 adds other families than PhiNet, front ends that boards do not compute, and `space.samples` (n, channels)
 float32, optional: pooled maps of calibration sounds, by which a reduction is measured. What 1 can say is written as 1.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,8 @@ class StudentFile:
     reduction: str = "rotate"
     card: dict[str, Any] = field(default_factory=dict)
     samples: np.ndarray | None = None  # (n, channels) float32, see above
+    teacher_identity: str = ""  # 16 hex digits of the teacher's weights and front end; empty: not recorded
+    store: str = ""  # SHA-256 of the manifest of the embeddings that it learnt; empty: not recorded
 
     @property
     def config(self) -> PhiNetConfig:
@@ -59,6 +63,16 @@ class StudentFile:
         """The oldest format that can say what this student is."""
         new_family = self.arch.partition(":")[0] in FAMILIES and not self.arch.startswith("phinet:")
         return FORMAT_1_1 if new_family or self.samples is not None or self.frontend != self.frontend.plain else FORMAT
+
+    def require_teacher(self, name: str, identity: str, what: str) -> None:
+        """UsageError (2) where `what` is of another teacher, or of other weights of it, than this student learnt from."""
+        if name != self.teacher:
+            raise UsageError(f"{what} is of {name!r}, {self.name} learnt from {self.teacher!r}")
+        if self.teacher_identity and identity and identity != self.teacher_identity:
+            raise UsageError(
+                f"{what} is of {name} {identity}, {self.name} learnt from {name} {self.teacher_identity}",
+                "the weights are others: use those that it was distilled from, or distil again",
+            )
 
 
 def write_student(path: Path, student: StudentFile) -> None:
@@ -72,9 +86,11 @@ def write_student(path: Path, student: StudentFile) -> None:
     arrays["text.mean"] = np.ascontiguousarray(student.text_mean, np.float32)
     if student.samples is not None:
         arrays["space.samples"] = np.ascontiguousarray(student.samples, np.float32)
+    taught_by = {"teacher_identity": student.teacher_identity, "store": student.store}
     header = {
         "about": json.dumps(
             {
+                **{key: value for key, value in taught_by.items() if value},
                 "format": student.format,
                 "arch": student.arch,
                 "dim": student.dim,
@@ -156,6 +172,10 @@ def _read(path: Path) -> StudentFile:
     default_r, reduction = int(about["default_r"]), str(about["reduction"])
     if not 1 <= default_r <= dim or reduction not in REDUCTIONS:
         raise CorruptFile(f"{path.name}: r={default_r} by {reduction!r} is not a reduction of {dim} dimensions")
+    taught_by = {key: str(about.get(key, "")) for key in ("teacher_identity", "store")}
+    for key, value in taught_by.items():
+        if not re.fullmatch(r"([0-9a-f]{16}|[0-9a-f]{64})?", value):
+            raise CorruptFile(f"{path.name}: {key} {value[:80]!r} is no hash")
     return StudentFile(
         name=path.stem,
         arch=arch,
@@ -171,6 +191,7 @@ def _read(path: Path) -> StudentFile:
         reduction=reduction,
         card=dict(about["card"]),
         samples=samples,
+        **taught_by,
     )
 
 

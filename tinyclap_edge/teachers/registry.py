@@ -99,10 +99,11 @@ def with_parameters(card: TeacherCard) -> TeacherCard:
 
 
 @functools.lru_cache(maxsize=2)
-def text_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
+def text_encoder(name: str, identity: str = "") -> Callable[[Sequence[str]], np.ndarray]:
     """texts -> (n, dim) unit vectors of a teacher's text side, the teacher opened once.
 
-    UsageError (2) for a teacher without one.
+    identity: the one that a student records; empty: any. UsageError (2) for a teacher without a text side, or one whose
+    weights here are others.
     """
     card = find_card(name)
     if card.kind != "clap":
@@ -110,7 +111,13 @@ def text_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
             f"the teacher {name} has no text side, so that labels in words mean nothing to its students",
             "distil from a CLAP teacher (`tinyclap-edge teachers list`) for labels in words",
         )
-    return open_teacher(name).embed_text
+    teacher = open_teacher(name)
+    if identity and teacher.identity != identity:
+        raise UsageError(
+            f"the {name} here is {teacher.identity}, the student learnt from {name} {identity}",
+            "its words lie elsewhere: fetch the weights that it was distilled from, or distil again",
+        )
+    return teacher.embed_text
 
 
 def _family(card: TeacherCard) -> Any:
