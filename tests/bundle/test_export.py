@@ -206,7 +206,7 @@ def test_the_directory_that_one_stands_in_is_not_replaced(earlier: Path, where: 
 
 def test_an_impossible_output_is_refused_before_any_work(earlier: Path, monkeypatch) -> None:
     monkeypatch.chdir(earlier)
-    monkeypatch.setattr("tinyclap_edge.bundle.export.load_calibration", lambda: pytest.fail("work was begun"))
+    monkeypatch.setattr("tinyclap_edge.bundle.export.calibration_for", lambda spec: pytest.fail("work was begun"))
     with pytest.raises(UsageError, match="current directory"):
         export_bundle(request(), Path())
 

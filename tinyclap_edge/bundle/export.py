@@ -24,10 +24,10 @@ from tinyclap_export.passes import optimise
 from tinyclap_edge import __version__
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.archive import npz_bytes, replacing_export, tree_bytes, write_zip
-from tinyclap_edge.bundle.calibration import Calibration, load_calibration
+from tinyclap_edge.bundle.calibration import Calibration, calibration_for
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
-from tinyclap_edge.bundle.golden import PARITY_WINDOWS, STORED_WINDOWS, Stages, parity_windows
+from tinyclap_edge.bundle.golden import STORED_WINDOWS, Stages, parity_count, parity_windows
 from tinyclap_edge.bundle.manifest import MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.cpu import kernel_isa
@@ -35,13 +35,12 @@ from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.frontend.quantize import input_multiplier
-from tinyclap_edge.labels.encode import make_pack
+from tinyclap_edge.labels.encode import encode_labels, make_pack
 from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.report.write import write_report
 from tinyclap_edge.students.file import StudentFile, reduce_matrix
-from tinyclap_edge.students.phinet_cost import phinet_cost
-from tinyclap_edge.students.registry import find_family
-from tinyclap_edge.students.to_graph import student_graph
+from tinyclap_edge.students.registry import student_cost
+from tinyclap_edge.students.to_graph import board_student, student_graph
 
 LINT_WINDOWS = 32
 
@@ -72,10 +71,7 @@ class ExportRequest:
         hop_s: float = 1.28,
     ) -> ExportRequest:
         """Raises UsageError (2) for a family without an int8 form, and an r or hop that the student cannot have."""
-        if refusal := find_family(student.arch).refusal:
-            raise UsageError(
-                f"{student.name} cannot be exported: {refusal}", "distil a PhiNet from the same teacher: `distill`"
-            )
+        student = board_student(student, r, reduction)
         spec = student.frontend
         chosen = student.default_r if r is None else r
         reduce_matrix(student, chosen, reduction)  # checks both
@@ -102,7 +98,13 @@ def export_bundle(
 ) -> Exported:
     """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
     with replacing_export(out) as folder:
-        calibration = load_calibration()
+        encode_labels(request.labels, request.student)  # a text side that is missing is said before the slow part
+        audio, rate = request.board.audio, request.student.frontend.sample_rate_hz
+        if audio.kind != "feed" and audio.rate_hz != rate:
+            warn(
+                f"{request.student.name} hears {rate:,} Hz; {request.board.name} is described with {audio.rate_hz:,} Hz"
+            )
+        calibration = calibration_for(request.student.frontend)
         encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
         advance(2)
         spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
@@ -113,7 +115,7 @@ def export_bundle(
             request.board, firmware_arena_bytes(library), code_bytes=library.const_bytes
         )  # before the slow part
         advance(1)
-        windows = parity_windows(PARITY_WINDOWS, spec)
+        windows = parity_windows(parity_count(library.macs), spec)
         stages = pipeline.run(windows)
         advance(2)
         assert stages.inputs is not None
@@ -180,8 +182,9 @@ def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibrati
     quant = end_quant(encoder.graph, encoder.graph.inputs[0])
     codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
     int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))
+    first = [] if calibration.teacher is None else [step("teacher", "float", calibration.teacher, full)]
     steps = [
-        step("teacher", "float", calibration.teacher, full),
+        *first,
         step("float", f"reduced to {request.r}", full, reduced @ matrix),
         step(f"reduced to {request.r}", "int8", reduced, int8),
     ]
@@ -226,7 +229,7 @@ def _manifest(
 ) -> dict[str, Any]:
     """All that is known before the slower tables; `folder` holds every file but the report."""
     student, spec = request.student, request.student.frontend
-    cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), request.r)
+    cost = student_cost(student.arch, (1, spec.frames, spec.mel_bins), request.r)
     return {
         "schema_version": SCHEMA,
         "tool_version": __version__,
@@ -251,7 +254,7 @@ def _manifest(
             "schedule_reason": library.why,
         },
         "frontend": {"id": spec.frontend_id, **spec.to_dict()},
-        "parity": {"windows": PARITY_WINDOWS, "digest": stages.digest()},
+        "parity": {"windows": len(stages.embeddings), "digest": stages.digest()},
         "sha256": file_hashes(tree_bytes(folder)),
     }
 

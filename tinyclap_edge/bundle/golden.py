@@ -18,6 +18,7 @@ from tinyclap_edge.resources import data_file
 
 PARITY_WINDOWS = 200
 STORED_WINDOWS = 8
+PARITY_MACS = 10_000_000_000  # of all windows of an export; the integer reference does about 250 million a second
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Stages:
         for embedding, scores in zip(self.embeddings, self.scores, strict=True):
             sha.update(embedding.astype("<i1").tobytes() + scores.astype("<i2").tobytes())
         return sha.hexdigest()
+
+
+def parity_count(macs: int) -> int:
+    """Windows on which an encoder of so many MACs is run at its export: PARITY_WINDOWS, fewer of a very large one."""
+    return max(STORED_WINDOWS, min(PARITY_WINDOWS, PARITY_MACS // max(1, macs)))
 
 
 def parity_windows(count: int, spec: FrontendSpec) -> np.ndarray:

@@ -71,12 +71,12 @@ def int8_network(student: StudentFile, r: int, reduction: str | None, frames: in
     """The int8 embedding at `frames` rows, dequantised; its ranges are those of the student's own window."""
     from tinyclap_export.quantize import quantize
 
-    from tinyclap_edge.bundle.calibration import load_calibration
+    from tinyclap_edge.bundle.calibration import calibration_for
     from tinyclap_edge.bundle.encoder import make_encoder
     from tinyclap_edge.evaluate.quantized import int8_embed
     from tinyclap_edge.students.to_graph import student_graph
 
-    encoder = make_encoder(student, r, reduction, "minmax", load_calibration())
+    encoder = make_encoder(student, r, reduction, "minmax", calibration_for(student.frontend))
     if frames == student.frontend.frames:
         return int8_embed(encoder.graph, student.frontend)
     other = replace(student, frontend=replace(student.frontend, frames=frames))
@@ -171,12 +171,13 @@ def examine_student(
     student: StudentFile, form: str = "float", r: int | None = None, reduction: str | None = None
 ) -> FeatureExaminee:
     """A student in one of its forms. r, reduction: of 'reduced' and 'int8', by default the student's own."""
-    from tinyclap_edge.students.registry import find_family, student_cost
+    from tinyclap_edge.students.registry import student_cost
+    from tinyclap_edge.students.to_graph import board_student
 
+    if form == "int8":
+        student = board_student(student, r, reduction)
     r, reduction = r or student.default_r, reduction or student.reduction
     matrix = None if form == "float" else reduce_matrix(student, r, reduction)
-    if form == "int8" and (why := find_family(student.arch).refusal):
-        raise UsageError(f"{student.name} has no int8 form: {why}", "examine it as float or reduced")
     if form == "int8":
         network: Callable[[int], Features] = lambda frames: int8_network(student, r, reduction, frames)  # noqa: E731
     else:

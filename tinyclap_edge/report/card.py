@@ -83,11 +83,11 @@ def model_card(
 
 def facts_of(student: StudentFile) -> ModelFacts:
     """Read off a student file."""
-    from tinyclap_edge.students.phinet_cost import phinet_cost
     from tinyclap_edge.students.presets import MADE_FOR
+    from tinyclap_edge.students.registry import student_cost
 
     spec = student.frontend
-    cost = phinet_cost(student.config, (1, spec.frames, spec.mel_bins), student.dim)
+    cost = student_cost(student.arch, (1, spec.frames, spec.mel_bins), student.dim)
     seconds = spec.window_total_samples / spec.sample_rate_hz
     return ModelFacts(
         arch=student.arch,

@@ -172,8 +172,7 @@ FAMILIES: dict[str, Family] = {
             _phinet, (1, 128, 64),
         ),
         Family(
-            "tinyclap", "the published tinyCLAP student", "arXiv 2311.14517",
-            "the GELU of its head and the normalisation of its input have no int8 form here",
+            "tinyclap", "the published tinyCLAP student", "arXiv 2311.14517", "",
             lambda arch: parse_tinyclap(arch).arch(),
             lambda arch, dim: tinyclap_shapes(parse_tinyclap(arch), dim),
             lambda arch, shape, dim: tinyclap_cost(parse_tinyclap(arch), shape, dim),
