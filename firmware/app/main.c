@@ -27,18 +27,21 @@ static int16_t halves[2 * TCE_LOGMEL_HOP] __attribute__((section(".bss.tce_dma")
 static uint8_t arena[TCE_APP_ARENA_BYTES] __attribute__((section(".bss.tce_arena"), aligned(16)));
 
 int tce_app_main(void) {
+    const int32_t hop_frames = tce_port_setting("hop", TCE_HOP_FRAMES);
     const tce_app_config config = {
         .version = TCE_VERSION,
         .board = TCE_BOARD,
         .encoder_id = TCE_ENCODER_ID,
         .frontend_id = TCE_FRONTEND_ID,
-        .hop_frames = tce_port_setting("hop", TCE_HOP_FRAMES),
+        .hop_frames = hop_frames,
         .input_multiplier = TCE_INPUT_MULTIPLIER,
         .input_shift = TCE_INPUT_SHIFT,
         .input_zero_point = TCE_INPUT_ZERO_POINT,
         .label_pack = tce_label_pack,
         .label_pack_bytes = tce_label_pack_size,
         .events = {TCE_EVENT_SMOOTHING, TCE_EVENT_REFRACTORY, TCE_EVENT_HYSTERESIS},
+        /* windows that a host sets apart are an examination of the encoder: no gate stands before it */
+        .gate = tce_port_setting("gate", hop_frames <= TCE_APP_ROWS),
         .watchdog_ms = (uint32_t)tce_port_setting("watchdog", TCE_WATCHDOG_MS),
         .arena = arena,
         .ring = ring,

@@ -7,6 +7,9 @@
 _Static_assert(TCE_APP_ROWS *TCE_LOGMEL_MELS == TCE_ENCODER_INPUT_BYTES,
                "the encoder's input is not whole log-mel rows");
 _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap would drop samples");
+#if TCE_GATE && defined(TCE_ENCODER_FIRST_ROWS)
+#error "an encoder without end computes each row once: no gate can spare it a window"
+#endif
 
 /* Another stream of samples: nothing of the rows, of what the encoder remembers and of the smoothed scores goes on. */
 static void restart(tce_app *app) {
@@ -37,6 +40,9 @@ int tce_app_listen(tce_app *app) {
     tce_capture_peek(&app->capture, app->pcm, TCE_LOGMEL_WINDOW);
     tce_capture_skip(&app->capture, TCE_LOGMEL_HOP);
     tce_app_row(app, app->rows[app->next_row]);
+#if TCE_GATE
+    tce_gate_columns(app->row_q8, TCE_LOGMEL_MELS, TCE_LOGMEL_FLOOR_Q8, app->gate_columns[app->next_row]);
+#endif
     app->next_row = app->next_row + 1 == TCE_APP_ROWS ? 0 : app->next_row + 1;
     app->rows_free -= app->rows_free < TCE_APP_ROWS;
     app->rows_until_window--;
@@ -86,6 +92,18 @@ static void event(void *context, int32_t label) {
     tce_monitor_event(&app->monitor, app->counters.windows, label);
 }
 
+/* Ring of rows -> embedding. Where a power gate stays shut the encoder does not run: an embedding of zeros, which
+ * scores 0 for every label. */
+static void embed(tce_app *app) {
+#if TCE_GATE
+    if (app->config->gate != 0 && tce_gate_opens(app->gate_columns[0], TCE_APP_ROWS, app->next_row) == 0) {
+        __builtin_memset(app->embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, TCE_ENCODER_OUTPUT_BYTES);
+        return;
+    }
+#endif
+    tce_app_encode(app);
+}
+
 /* Ring of rows -> encoder -> scores -> events. */
 static int run_window(tce_app *app) {
     app->rows_until_window += app->config->hop_frames;
@@ -94,7 +112,7 @@ static int run_window(tce_app *app) {
         app->counters.missed++;
     }
     tce_stage_time begin = tce_app_since(app, (tce_stage_time){0});
-    tce_app_encode(app);
+    embed(app);
     app->counters.encoder = tce_app_since(app, begin);
     begin = tce_app_since(app, (tce_stage_time){0});
     const int scored = tce_app_score(app);

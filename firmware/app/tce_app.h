@@ -28,6 +28,7 @@
 #include "tce_commands.h"
 #include "tce_encoder.h"
 #include "tce_events.h"
+#include "tce_gate.h"
 #include "tce_health.h"
 #include "tce_label_slots.h"
 #include "tce_link.h"
@@ -72,6 +73,7 @@ typedef struct {
     const uint8_t *label_pack;
     uint32_t label_pack_bytes;
     tce_events_settings events;
+    int32_t gate; /* 0: the encoder runs on every window, whatever a power gate says */
     uint32_t watchdog_ms;
     uint8_t *arena;                           /* TCE_APP_ARENA_BYTES, 16-byte aligned */
     int16_t *ring, *halves;                   /* see tce_capture_open */
@@ -91,6 +93,9 @@ typedef struct {
     tce_logmel logmel;                          /* scratch */
     int16_t row_q8[TCE_LOGMEL_MELS];            /* its features, 1/256 dB */
     int8_t rows[TCE_APP_ROWS][TCE_LOGMEL_MELS]; /* ring; the oldest row stands at next_row once it is full */
+#if TCE_GATE
+    uint16_t gate_columns[TCE_APP_ROWS][TCE_GATE_COLUMNS]; /* of the same rows */
+#endif
     int32_t next_row;
     int32_t rows_free;         /* rows that may be overwritten: all, but while the encoder reads them */
     int32_t rows_until_window; /* rows that must still come before the encoder runs */

@@ -18,7 +18,7 @@ from tinyclap_edge.device.toolchain import ZIG_INSTALL, find_host_cc
 from tinyclap_edge.errors import DeviceError, ToolMissing
 from tinyclap_edge.resources import firmware_dir
 
-LIBRARIES = ("app", "encoder", "frontend", "labels", "protocol")
+LIBRARIES = ("app", "encoder", "frontend", "gate", "labels", "protocol")
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 TIMEOUT_S = 600
 

@@ -4,7 +4,7 @@ platformio.ini           one environment, named after the board
 boards/BOARD.json        the board for PlatformIO, from its memory regions
 linker/BOARD.ld          where code, data and arena go
 src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
-lib/{app,port,encoder,frontend,labels,protocol}/
+lib/{app,port,encoder,frontend,gate,labels,protocol}/
 toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
 project.json             what it was written from, for `build` and `bench`
 
@@ -77,6 +77,7 @@ class FirmwareParts:
     frontend_dir: Path  # tce_logmel.{h,c} and its generated tables
     label_pack: bytes
     labels_dir: Path | None = None  # tce_labels.{h,c}; the package's own by default
+    gate_model: str | None = None  # tce_gate_model.h of a power gate; the package's own by default: none
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,9 @@ def _write_all(
     _library(root, "frontend", parts.frontend_dir)
     _library(root, "labels", parts.labels_dir or firmware / "labels")
     _library(root, "protocol", firmware / "protocol")
+    _library(root, "gate", firmware / "gate")
+    if parts.gate_model is not None:
+        _text(root / "lib" / "gate" / "tce_gate_model.h", parts.gate_model)
     shutil.copytree(parts.encoder_dir, root / "lib" / "encoder")
     if not (root / "lib" / "encoder" / "library.json").is_file():
         _library_manifest(root, "encoder")
