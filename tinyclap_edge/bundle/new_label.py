@@ -58,13 +58,32 @@ def row_from_examples(bundle: Bundle, files: Sequence[Path]) -> np.ndarray:
     return np.asarray(quantize_rows(total[None])[0])
 
 
-def with_label(pack: LabelPack, name: str, row: np.ndarray, threshold: float | None = None) -> LabelPack:
+def require_same_encoder(pack: LabelPack, bundle: Bundle, where: str) -> None:
+    """UsageError unless the pack is for the encoder and front end of the export at `where`."""
+    encoder, frontend = bundle.manifest["encoder"]["id"], bundle.spec.frontend_id
+    if (pack.encoder_id, pack.frontend_id) != (encoder, frontend):
+        raise UsageError(
+            f"the labels are for encoder {pack.encoder_id}, {where} has encoder {encoder}",
+            "give the export that these labels were made for",
+        )
+
+
+def with_label(
+    pack: LabelPack, name: str, row: np.ndarray, threshold: float | None = None, background: bool = False
+) -> LabelPack:
     """The pack with one more label at its end; a label of this name is replaced where it stands.
+
+    background: it becomes the row of "none of these"; UsageError where another label is that already.
 
     row: (dim,) int8. threshold: a cosine; by default that of the other labels (their median), or of the label replaced.
     """
     if threshold is not None and not -1 <= threshold <= 1:
         raise UsageError(f"a threshold of {threshold} is no cosine", "it lies between -1 and 1")
+    if background and pack.background is not None and pack.names[pack.background] != name:
+        raise UsageError(
+            f"the pack has a background row already, {pack.names[pack.background]!r}",
+            f"replace its row: labels add {pack.names[pack.background]!r} --background ...",
+        )
     if row.shape != (pack.dim,):
         raise UsageError(f"the row has {row.size} entries, the pack's have {pack.dim}", "use the export of this pack")
     if name in pack.names:
@@ -72,7 +91,7 @@ def with_label(pack: LabelPack, name: str, row: np.ndarray, threshold: float | N
         rows, thresholds = pack.rows.copy(), pack.thresholds_q15.copy()
         rows[at] = row
         thresholds[at] = thresholds[at] if threshold is None else to_q15(threshold)
-        return replace(pack, rows=rows, thresholds_q15=thresholds)
+        return replace(pack, rows=rows, thresholds_q15=thresholds, background=at if background else pack.background)
     heard = [int(t) for i, t in enumerate(pack.thresholds_q15) if i != pack.background]
     usual = int(np.median(heard)) if heard else to_q15(DEFAULT_THRESHOLD)
     new = usual if threshold is None else to_q15(threshold)
@@ -81,6 +100,7 @@ def with_label(pack: LabelPack, name: str, row: np.ndarray, threshold: float | N
         names=(*pack.names, name),
         rows=np.vstack([pack.rows, row[None]]),
         thresholds_q15=np.append(pack.thresholds_q15, np.int16(new)),
+        background=len(pack.names) if background else pack.background,
     )
 
 

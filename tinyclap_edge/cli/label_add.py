@@ -15,9 +15,11 @@ from tinyclap_edge.errors import UsageError
 
 @verb("labels add")
 @click.argument("name")
+@click.argument("more", nargs=-1, metavar="")
 @click.option("--encoder", required=True, help="The export that the labels are for.")
 @click.option("--text", help="The words that are encoded; default: the name.")
-@click.option("--audio", multiple=True, type=click.Path(dir_okay=False), help="A recording of the sound, instead of words; repeat it for more.")  # fmt: skip
+@click.option("--audio", multiple=True, type=click.Path(dir_okay=False), help="Recordings of the sound, instead of words: --audio a.wav b.wav ...", metavar="FILE...")  # fmt: skip
+@click.option("--background", is_flag=True, help='It stands for "none of these": what scores below it is not heard.')
 @click.option("--student", help="The student file of the export, where it is not a built-in one.")
 @click.option(
     "--threshold", type=click.FloatRange(-1, 1), help="Cosine from which it is heard; default: as the others."
@@ -30,9 +32,11 @@ from tinyclap_edge.errors import UsageError
 @click.option("--out", type=click.Path(dir_okay=False), help="Where to write the pack; with --port it may be left out.")
 def add(
     name: str,
+    more: tuple[str, ...],
     encoder: str,
     text: str | None,
     audio: tuple[str, ...],
+    background: bool,
     student: str | None,
     threshold: float | None,
     pack: str | None,
@@ -41,12 +45,20 @@ def add(
     out: str | None,
 ) -> dict[str, Any]:
     """Add the label NAME, by words or by recordings of the sound, to a pack or to a running board."""
-    from tinyclap_edge.bundle.new_label import row_from_examples, row_from_words, with_label
+    from tinyclap_edge.audio import SUFFIXES
+    from tinyclap_edge.bundle.new_label import require_same_encoder, row_from_examples, row_from_words, with_label
     from tinyclap_edge.bundle.read import open_bundle
     from tinyclap_edge.device.link_labels import pull, push
     from tinyclap_edge.device.link_port import open_link
     from tinyclap_edge.labels.pack import LabelPack
 
+    if more and not audio:
+        raise UsageError(f"{more[0]!r} is one name too many", "write a name of several words in quotation marks")
+    if audio and Path(name).suffix.lower() in SUFFIXES:
+        raise UsageError(
+            f"the label would be named {name!r}", "the name comes first: labels add NAME --audio a.wav b.wav"
+        )
+    audio = (*audio, *more)
     if text is not None and audio:
         raise UsageError("words and recordings at once", "give --text or --audio")
     if not port and not out:
@@ -61,15 +73,8 @@ def add(
     with open_link(port, baud) if port else nullcontext() as link:
         before = read_pack_file(pack) if pack else pull(link) if link else exported
         old = LabelPack.from_bytes(before)
-        if (old.encoder_id, old.frontend_id) != (
-            LabelPack.from_bytes(exported).encoder_id,
-            LabelPack.from_bytes(exported).frontend_id,
-        ):
-            raise UsageError(
-                f"the labels are for encoder {old.encoder_id}, {encoder} is another one",
-                "give the export of these labels",
-            )
-        new = with_label(old, name, row, threshold)
+        require_same_encoder(old, bundle, encoder)
+        new = with_label(old, name, row, threshold, background)
         data = new.to_bytes()
         if link:
             with progress(f"pushing {len(new.names)} labels", len(data)) as advance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from tinyclap_edge.cli.label_add import add
 from tinyclap_edge.cli.label_board import pull, push, show_board
+from tinyclap_edge.cli.label_calibrate import calibrate
 from tinyclap_edge.cli.label_files import describe, read_pack_file, write_file
 from tinyclap_edge.cli.output import result, table, verb, warn
 from tinyclap_edge.errors import UsageError
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
 
 @click.group("labels")
 def command() -> None:
-    """Encode label packs, add to one, show one, push one to a running board or pull it."""
+    """Encode label packs, add to one, calibrate or show one, push one to a running board or pull it."""
 
 
 @verb("labels encode")
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, after those named.")
+@click.option("--background", help="What it sounds like when it is none of these, in words: a row that is never heard itself.")  # fmt: skip
 @click.option("--student", help="A built-in student, or a .safetensors file; default: the export's.")
 @click.option("--r", type=click.IntRange(1, 1024), help="Dimensions; default: the encoder's, or the student's.")
 @click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="Default: the export's, or the student's.")
@@ -34,6 +37,7 @@ def command() -> None:
 def _encode(
     names: tuple[str, ...],
     labels_file: str | None,
+    background: str | None,
     student: str | None,
     r: int | None,
     reduction: str | None,
@@ -46,7 +50,9 @@ def _encode(
     from tinyclap_edge.students.file import reduce_matrix
     from tinyclap_edge.students.presets import find_student
 
-    labels = parse_labels([*names, *(_lines(labels_file) if labels_file else [])])
+    labels = parse_labels(
+        [*names, *(_lines(labels_file) if labels_file else []), *([background] if background else [])]
+    )
     exported = _export(Path(encoder)) if encoder and not encoder.endswith(".tflite") else None
     if student is None and exported:
         student = str(exported["student"])
@@ -65,6 +71,8 @@ def _encode(
         warn("the pack is bound to no encoder; --encoder says which one it is for, so that a board can tell")
     matrix = reduce_matrix(chosen, r or chosen.default_r, reduction)
     pack = make_pack(labels, chosen, matrix, encoder_id, chosen.frontend.frontend_id)
+    if background:
+        pack = replace(pack, background=len(labels) - 1)
     data = pack.to_bytes()
     write_file(Path(out), data)
     result(f"{out}: {len(labels)} labels, r = {pack.dim}, {len(data):,} bytes, encoder {encoder_id}")
@@ -97,6 +105,7 @@ command.add_command(_show, "show")
 command.add_command(push, "push")
 command.add_command(pull, "pull")
 command.add_command(add, "add")
+command.add_command(calibrate, "calibrate")
 
 
 def _bound(described: dict[str, Any]) -> str:
