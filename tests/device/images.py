@@ -8,6 +8,7 @@ from pathlib import Path
 from device.fake_firmware import ARENA, ENCODER_ID, FRONTEND_ID, LABEL_PACK, MULTIPLIER, SHIFT, ZERO_POINT, write_parts
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.bare_project import semihost_environment
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, write_project
 from tinyclap_edge.device.toolchain import find_toolchain
 
@@ -35,13 +36,17 @@ def fake_config(**changes: object) -> FirmwareConfig:
     return FirmwareConfig(**(values | changes))  # type: ignore[arg-type]
 
 
-def compile_project(project: Path, board: Board, toolchain: str = "zig") -> Path:
-    """Compiles a written project into project/firmware.elf with every warning an error; returns its path."""
+def compile_project(project: Path, board: Board, toolchain: str = "zig", port: bool = False) -> Path:
+    """Compiles a written project into project/firmware.elf with every warning an error; returns its path.
+
+    port: the image for the chip, project/port.elf, instead of the one for a counting emulator.
+    """
     tool = find_toolchain(board, toolchain)
     sources = sorted(project.glob("lib/**/*.c")) + sorted(project.glob("src/*.c"))
+    sources += sorted((project / "src" / ("port" if port else "port_semihost")).glob("*.c"))
     includes = [f"-I{folder}" for folder in sorted((project / "lib").iterdir())] + [f"-I{project / 'src'}"]
-    script = f"-Wl,-T,{project / 'linker' / f'{board.name}.ld'}"
-    elf = project / "firmware.elf"
+    script = f"-Wl,-T,{project / 'linker' / f'{board.name if port else semihost_environment(board)}.ld'}"
+    elf = project / ("port.elf" if port else "firmware.elf")
     command = [*tool.cc, *tool.compile_flags, *WARNINGS, *includes, *map(str, sources), *tool.link_flags, script]
     done = subprocess.run([*command, "-o", str(elf), *tool.libraries], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -92,7 +92,7 @@ def built(case: Case, tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The project for the STM32H7, built by PlatformIO as a user builds it."""
     project = tmp_path_factory.mktemp("a project") / "firmware"
     write_project(project, find_board("stm32h7"), case.parts, case.config)
-    return build(project)
+    return build(project, semihosting=True)
 
 
 def test_the_firmware_that_platformio_built_gives_the_bytes_of_the_integer_reference(

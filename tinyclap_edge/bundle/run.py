@@ -11,6 +11,7 @@ from tinyclap_export.codegen import generate
 from tinyclap_export.passes import optimise
 
 from tinyclap_edge.audio import padded, window_starts
+from tinyclap_edge.bundle.gating import keep_shut
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.read import Bundle
 from tinyclap_edge.device.build import BuildResult, build
@@ -34,17 +35,20 @@ class Ready:
     count: bool
 
     def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
-        """Every window of a stream, hop after hop. pcm: (n,) int16, at least one window long."""
+        """Every window of a stream, hop after hop, behind the power gate where there is one.
+
+        pcm: (n,) int16, at least one window long.
+        """
         hop = self.bundle.hop_frames
         if self.target == "python":
             spec = self.bundle.spec
             starts = window_starts(pcm.size, spec, hop)
             windows = np.stack([pcm[s : s + spec.window_total_samples] for s in starts])
-            return self.bundle.pipeline().run(windows), None
+            return keep_shut(self.bundle, self.bundle.pipeline().run(windows)), None
         return _stages(self._machine(pcm, hop))
 
     def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
-        """Independent windows (n, window_total_samples) int16."""
+        """Independent windows (n, window_total_samples) int16: each through the encoder, whatever a gate would say."""
         if self.target == "python":
             return self.bundle.pipeline().run(windows), None
         if self.target == "host":
@@ -78,7 +82,7 @@ def prepare(
     if target == "host":
         return Ready(bundle, target, _host_program(bundle, work), None, None, False)
     emulator_target(bundle.board, engine, count)  # says early that no emulator runs this board
-    built = build(bundle.firmware, on_line=on_line)
+    built = build(bundle.firmware, on_line=on_line, semihosting=True)
     return Ready(bundle, target, built.elf, built, engine, count)
 
 

@@ -59,8 +59,11 @@ def build(
     toolchain: str | None = None,
     on_line: Callable[[str], None] | None = None,
     verbose: bool = False,
+    semihosting: bool = False,
 ) -> BuildResult:
     """Builds the project. `on_line` gets what the build says, without PlatformIO's own chatter unless `verbose`.
+
+    semihosting: the image that counts instructions in an emulator; without it the one for the chip where there is a port.
 
     Errors: ToolMissing (compiler, PlatformIO, or the registry platform of a board of tier C, which is never fetched from
     here), DoesNotFit (region and bytes), BuildFailed (the compiler's words), UsageError (no project).
@@ -74,6 +77,8 @@ def build(
             f"pio run -d {shlex.quote(str(project_dir))}",
         )
     board = _board(project, name)
+    if semihosting and record.get("semihost_environment") == f"{name}-semihost":
+        name = record["semihost_environment"]
     check_installed()
     chosen = _check_toolchain(board, toolchain)
     # anew each time: it may come from an installation with another PlatformIO, or from anybody
@@ -106,9 +111,9 @@ def build(
             raise
     seconds = time.perf_counter() - started
     if code != 0:
-        raise _failure(lines, name, board)
+        raise _failure(lines, record["board"], board)
     elf = project / ".pio" / "build" / name / "firmware.elf"
-    used = read_elf(elf).bytes_by_region(_regions(board), name)
+    used = read_elf(elf).bytes_by_region(_regions(board), record["board"])
     kinds = {region.name: region.kind for region in _regions(board)}
     return BuildResult(
         elf=elf,

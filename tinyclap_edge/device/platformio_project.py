@@ -1,14 +1,16 @@
 """Writing the PlatformIO project of a firmware: everything in one folder that `pio run` builds without a network.
 
-platformio.ini           one environment, named after the board
+platformio.ini           environments BOARD, for the chip itself, and BOARD-semihost, for an emulator that counts
 boards/BOARD.json        the board for PlatformIO, from its memory regions
-linker/BOARD.ld          where code, data and arena go
+linker/                  where code, data and arena go; a script for each environment
 src/                     main.c, tce_config.h (identities and constants), tce_label_pack.c (the label pack as an array)
+src/port/                start-up and drivers of the chip; src/port_semihost/ what stands in for them in an emulator
 lib/{app,port,encoder,frontend,gate,labels,protocol}/
 toolbox/                 PlatformIO's packages: the platform tinyclap-bare and a starter for SCons
 project.json             what it was written from, for `build` and `bench`
 
-A board of tier C gets the same src/ and lib/, and otherwise what registry_project.py says.
+A board without a port of its own (bare_ports.py) has the second environment only, and that is named BOARD
+(bare_project.py). One of tier C gets the same lib/ and src/, and otherwise what registry_project.py says.
 """
 
 from __future__ import annotations
@@ -22,12 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from tinyclap_edge.boards import Board
-from tinyclap_edge.device.cpu import cpu_flags
+from tinyclap_edge.device.bare_project import bare_files, semihost_environment
 from tinyclap_edge.device.label_flash import label_pack_source
-from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, linker_script, plan_memory
-from tinyclap_edge.device.platformio_core import PLATFORM_NAME, TOOLBOX, fill_toolbox
+from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, plan_memory
+from tinyclap_edge.device.platformio_core import TOOLBOX, fill_toolbox
 from tinyclap_edge.device.registry_project import built_by_registry, registry_files
-from tinyclap_edge.device.toolchain import GCC_PACKAGES
 from tinyclap_edge.errors import TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.frontend.tables import emit_c
@@ -106,7 +107,7 @@ def write_project(
             raise UsageError(f"{board.name} is compiled by {board.platformio.platform}, not by {toolchain}")
         files = registry_files(board, config.stack_bytes)
     else:
-        files = _bare_files(board, plan, toolchain)
+        files = bare_files(board, plan, toolchain)
     if out.exists() and not (out / PROJECT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is no firmware project", "choose another directory, or empty this one")
     try:
@@ -144,49 +145,6 @@ def read_project(directory: Path | str) -> dict[str, Any]:
         raise UsageError(f"{directory} is no firmware project", "`tinyclap-edge export` writes one") from error
 
 
-def board_description(board: Board, plan: MemoryPlan, toolchain: str | None = None) -> dict[str, Any]:
-    """boards/NAME.json: PlatformIO's own keys, and ours under `build`."""
-    flags = cpu_flags(board)
-    ram = {region.name: region for region in (plan.data, plan.arena)}
-    return {
-        "name": board.title,
-        "vendor": "tinyclap-edge",
-        "url": f"https://registry.platformio.org/platforms/platformio/{board.platformio.platform.split('@')[0]}",
-        "platforms": [PLATFORM_NAME],
-        "frameworks": [],
-        "build": {
-            "mcu": board.name,
-            "cpu": board.core,
-            "f_cpu": f"{board.clock_hz}L",
-            "ldscript": f"linker/{board.name}.ld",
-            "toolchain": toolchain or "",
-            "zig": {"flags": list(flags.zig)},
-            "gcc": {
-                "flags": list(flags.gcc),
-                "prefix": flags.gcc_prefix,
-                "package": GCC_PACKAGES[flags.gcc_prefix],
-            },
-            "regions": [
-                {"name": r.name, "kind": r.kind, "address": r.address, "size": r.size_bytes} for r in board.regions
-            ],
-        },
-        "upload": {
-            "maximum_size": plan.code.size_bytes,
-            "maximum_ram_size": sum(region.size_bytes for region in ram.values()),
-        },
-    }
-
-
-def _bare_files(board: Board, plan: MemoryPlan, toolchain: str | None) -> dict[str, str]:
-    """Path in the project -> text, for a board that the bare platform builds."""
-    return {
-        "platformio.ini": _ini(board),
-        f"boards/{board.name}.json": json.dumps(board_description(board, plan, toolchain), indent=2) + "\n",
-        f"linker/{board.name}.ld": linker_script(plan),
-        ".gitignore": f".pio/\n__pycache__/\n{TOOLBOX}/.cache/\n{TOOLBOX}/homestate.json\n",
-    }
-
-
 def _write_all(
     root: Path,
     board: Board,
@@ -210,7 +168,7 @@ def _write_all(
     _library(
         root,
         "port",
-        *(() if registry else (ports / "semihost", ports / "semihost_link", ports / "freestanding")),
+        *(() if registry else (ports / "freestanding",)),
         ports,
     )
     _library(root, "frontend", parts.frontend_dir)
@@ -228,6 +186,7 @@ def _write_all(
         "schema_version": SCHEMA_VERSION,
         "board": board.name,
         "environment": board.name,
+        "semihost_environment": None if registry else semihost_environment(board),
         "registry": board.platformio.platform if registry else None,
         "config": asdict(config),
         "arena_bytes": parts.arena_bytes,
@@ -259,25 +218,6 @@ def _library_manifest(root: Path, name: str) -> None:
 
 def _text(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8", newline="\n")
-
-
-def _ini(board: Board) -> str:
-    return f"""; Firmware of tinyclap-edge for {board.name}: {board.title}
-; `pio run` builds it, without a network; the image is .pio/build/{board.name}/firmware.elf
-; The compiler is zig (pip install ziglang) or, where only that is installed, gcc; to choose: board_build.toolchain = gcc
-
-[platformio]
-default_envs = {board.name}
-core_dir = ${{PROJECT_DIR}}/{TOOLBOX}
-platforms_dir = ${{PROJECT_DIR}}/{TOOLBOX}/platforms
-packages_dir = ${{PROJECT_DIR}}/{TOOLBOX}/packages
-
-[env:{board.name}]
-platform = {PLATFORM_NAME}
-board = {board.name}
-lib_archive = no
-test_framework = custom
-"""
 
 
 def config_header(board: Board, config: FirmwareConfig) -> str:

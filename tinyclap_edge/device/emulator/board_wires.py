@@ -82,6 +82,10 @@ class Microphone:
         """Whether samples can be had now."""
         return not self.ended and not self.broken and self._sound.due_s() is not None
 
+    def waits(self) -> bool:
+        """Whether there is nothing to hear now, and the board's time stands still. A broken one does not hold it up."""
+        return not self.broken and not self.ready()
+
     def samples(self, count: int) -> np.ndarray | None:
         """(count,) int16, the last ones of a recording filled up with silence; None behind its end."""
         data = self._sound.read(2 * count)

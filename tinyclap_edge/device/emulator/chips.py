@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
+from tinyclap_edge.device.emulator.flash_array import FlashArray
 from tinyclap_edge.device.emulator.peripheral import Peripheral
 
 
@@ -47,8 +48,7 @@ class Core(Protocol):
 class FlashModel(Protocol):
     """A flash controller's model, as the machine and the tests see it."""
 
-    operations: int  # erases and programmed units since power-up
-    cut_at: int | None  # the operation in whose middle the power goes; None: never
+    cells: FlashArray
 
     def store(self, address: int, size: int, value: int) -> bool:
         """The core has stored into flash; whether the controller knows what that means (if not, the bus faults)."""
@@ -59,10 +59,9 @@ class Chip:
     """A chip, ready to be put on a board."""
 
     core: Core
-    peripherals: Sequence[Peripheral]
+    peripherals: Sequence[Peripheral]  # beside the core's own
     flash: FlashModel
     vectors: int  # address where a reset finds stack pointer and entry (Cortex-M), or the entry itself (RISC-V)
-    aliases: Sequence[tuple[int, int, int]] = ()  # (address, size, the address whose memory shows there too)
 
 
 MakeChip = Callable[[Board, SerialWire, Microphone], Chip]
@@ -70,8 +69,6 @@ MakeChip = Callable[[Board, SerialWire, Microphone], Chip]
 # board -> module of this package with `make_chip`; loaded when it is needed
 CHIPS = {
     "stm32f4": "stm32f405",
-    "stm32h7": "stm32h743",
-    "nrf52840": "nrf52840",
 }
 
 

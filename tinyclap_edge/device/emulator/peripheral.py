@@ -50,6 +50,9 @@ class Surroundings(Protocol):
     def reset(self, cause: ResetCause) -> None:
         """Reset the chip; the core stops behind the access that is under way."""
 
+    def cut_power(self) -> None:
+        """Nothing happens any more until somebody powers the board up again."""
+
 
 class Peripheral:
     """A block of `size` bytes of registers from `base` on, which keeps what is written to it.
@@ -59,6 +62,9 @@ class Peripheral:
 
     RESETS: ClassVar[Mapping[int, int]] = {}
     HOLDS: ClassVar[frozenset[int]] = frozenset()
+    IN_SILENCE: ClassVar[bool] = (
+        False  # whether its time passes while the microphone has nothing to hear: a UART's does
+    )
 
     def __init__(self, base: int, size: int = 0x400) -> None:
         self.base, self.size = base, size
