@@ -28,6 +28,9 @@ VERBS = {
     "classify": "Rank the labels for sound files on a target.",
     "bench": "Measure instructions, memory, flash and drift of an export, or of any model.",
     "verify": "Replay an export's golden vectors on a target and compare every byte.",
+    "flash": "Write an export's firmware to a board and wait until the board says so.",
+    "monitor": "Show what a running board hears, live.",
+    "mic-check": "Judge a board's microphone: level, clipping, noise floor.",
     "emulate": "Run an export as a serial board in the emulator, behind a pty.",
     "labels": "Encode label packs, show one, push one to a running board or pull it.",
     "gate": "Train a power gate: on which windows the encoder runs at all.",
@@ -53,7 +56,7 @@ class Verbs(click.Group):
         """The command object of tinyclap_edge.cli.<verb>."""
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"tinyclap_edge.cli.{cmd_name}").command
+        command = importlib.import_module(f"tinyclap_edge.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

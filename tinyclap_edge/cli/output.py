@@ -82,7 +82,7 @@ def warn(text: str) -> None:
 def result(text: str) -> None:
     """A line of the answer itself, on stdout, so that it can be piped."""
     if not _quiet_json:
-        _print(text)
+        print_line(text)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[int, ...] = ()) -> None:
@@ -99,13 +99,13 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
     for row in rows:
         shown.add_row(*row)
     terminal = sys.stdout.isatty()
-    drawn = io.StringIO()  # printed by `_print`: rich itself answers a closed pipe with exit code 1
+    drawn = io.StringIO()  # printed by `print_line`: rich itself answers a closed pipe with exit code 1
     to = Console(
         file=drawn, force_terminal=terminal or None, width=None if terminal else 160,
         highlight=False, markup=False, emoji=False,
     )  # fmt: skip
     to.print(shown)
-    _print(drawn.getvalue().removesuffix("\n"))
+    print_line(drawn.getvalue().removesuffix("\n"))
 
 
 @contextmanager
@@ -197,10 +197,10 @@ def _print_json(command: str, status: str, data: Any, error: Any = None) -> None
     }
     if error is not None:
         record["error"] = error
-    _print(json.dumps(record, indent=1, ensure_ascii=False, default=_plain))
+    print_line(json.dumps(record, indent=1, ensure_ascii=False, default=_plain))
 
 
-def _print(text: str) -> None:
+def print_line(text: str) -> None:
     """A line on stdout. A reader that has left (`| head`) is no error: the verb goes on, and its exit code stands."""
     try:
         click.echo(text)

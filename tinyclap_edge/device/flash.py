@@ -101,9 +101,7 @@ def check(project: Path, board: Board, place: Place) -> Ready:
     that cannot be flashed.
     """
     record = read_project(project)
-    choice = choose_tool(board, place.tool)
-    if choice is None:
-        check_registry_platform(board)
+    choice = find_tool(board, place.tool)
     drive = place.drive
     if choice is not None and choice.tool.through == "drive":
         if drive:
@@ -121,6 +119,14 @@ def check(project: Path, board: Board, place: Place) -> Ready:
         )
     check_size(record, board)
     return Ready(board, project, record, port, baud, choice, Place(port, baud, place.probe, drive, place.tool))
+
+
+def find_tool(board: Board, wanted: str | None) -> Choice | None:
+    """As choose_tool; where PlatformIO's own is meant, ToolMissing (3) unless its platform is installed."""
+    choice = choose_tool(board, wanted)
+    if choice is None:
+        check_registry_platform(board)
+    return choice
 
 
 def check_size(record: dict[str, Any], board: Board) -> None:

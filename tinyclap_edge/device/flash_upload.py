@@ -61,7 +61,7 @@ def check_registry_platform(board: Board) -> None:
         emulated = [b.name for b in load_boards().values() if b.tier != REGISTRY_TIER and b.emulator.unicorn]
         raise ToolMissing(
             f"{board.name} is built by PlatformIO's platform {board.platformio.platform}, which is not installed",
-            f"with a network: pio pkg install -g -p {shlex.quote(board.platformio.platform)}; without one: "
+            f"with a network: pio pkg install -g -p {shlex.quote(board.platformio.platform)}; without one, boards that build here: "
             + ", ".join(emulated),
         )
 

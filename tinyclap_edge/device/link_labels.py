@@ -90,14 +90,19 @@ def _read(link: Link, device: Device) -> bytes | None:
 def show(link: Link) -> tuple[Device, list[ShownLabel]]:
     """Who the device is and the labels in use, with their newest scores."""
     device = link.hello()
+    return device, labels_in_use(link, device.labels)
+
+
+def labels_in_use(link: Link, count: int) -> list[ShownLabel]:
+    """The `count` labels of the pack in use, in the session that has begun."""
     labels: list[ShownLabel] = []
-    while len(labels) < device.labels:
+    while len(labels) < count:
         answer = link.request(Command.SHOW, struct.pack("<H", len(labels)))
         more = _shown(answer)
         if not more:
             raise DeviceError("the device shows fewer labels than it announced", "ask again")
         labels += more
-    return device, labels[: device.labels]
+    return labels[:count]
 
 
 def _shown(answer: bytes) -> list[ShownLabel]:

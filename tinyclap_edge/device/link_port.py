@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,22 @@ from tinyclap_edge.errors import DeviceError
 BAUD = 115_200
 
 
+class Quiet(Exception):
+    """Nothing came over a port for as long as its user wanted to be told of."""
+
+
 class PortStream:
-    """A serial port as a Stream: reads wait up to `timeout_s`. Nobody else can open it meanwhile."""
+    """A serial port as a Stream: reads wait up to `timeout_s`. Nobody else can open it meanwhile.
+
+    quiet_s: a read raises Quiet when nothing has come for so long; None: never.
+    """
+
+    quiet_s: float | None = None
 
     def __init__(self, port: str, baud: int = BAUD, timeout_s: float = TIMEOUT_S) -> None:
         import serial
 
+        self._heard = time.monotonic()
         _check_path(port)
         try:
             self._serial = serial.Serial(
@@ -33,7 +44,14 @@ class PortStream:
     def read(self) -> bytes:
         """What has come; b"" when nothing came in time."""
         first = self._serial.read(1)
-        return first + self._serial.read(self._serial.in_waiting) if first else b""
+        now = time.monotonic()
+        if first:
+            self._heard = now
+            return bytes(first + self._serial.read(self._serial.in_waiting))
+        if self.quiet_s is not None and now - self._heard > self.quiet_s:
+            self._heard = now
+            raise Quiet
+        return b""
 
     def write(self, data: bytes) -> None:
         """Send all of it."""
@@ -90,7 +108,10 @@ def _ports() -> str:
     """The ports that there are."""
     from serial.tools import list_ports
 
-    found = [f"{p.device} ({p.description})" for p in sorted(list_ports.comports(), key=lambda p: p.device)]
+    found = [
+        p.device + (f" ({p.description})" if p.description not in (None, "n/a") else "")
+        for p in sorted(list_ports.comports(), key=lambda p: p.device)
+    ]
     return "there are " + ", ".join(found) if found else "no serial port is connected; some USB cables carry power only"
 
 
