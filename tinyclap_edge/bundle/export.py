@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,16 @@ from tinyclap_edge.bundle.calibration import Calibration, calibration_for
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
 from tinyclap_edge.bundle.golden import STORED_WINDOWS, Stages, parity_count, parity_windows
-from tinyclap_edge.bundle.manifest import MANIFEST, SCHEMA, archive_name, file_hashes, space_id
+from tinyclap_edge.bundle.manifest import GATE, MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.frontend.quantize import input_multiplier
-from tinyclap_edge.labels.encode import encode_labels, make_pack
+from tinyclap_edge.gate.file import Gate
+from tinyclap_edge.gate.statistics import ROW_BYTES
+from tinyclap_edge.labels.encode import encode_labels, make_pack, parse_labels
 from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.report.write import write_report
 from tinyclap_edge.students.file import StudentFile, reduce_matrix
@@ -56,6 +58,8 @@ class ExportRequest:
     reduction: str
     ranges: str
     hop_frames: int
+    background: str | None = None  # what "none of these" sounds like, in words
+    gate: Gate | None = None
 
     STEPS = 9
 
@@ -69,8 +73,11 @@ class ExportRequest:
         reduction: str | None = None,
         ranges: str = "minmax",
         hop_s: float = 1.28,
+        background: str | None = None,
+        gate: Gate | None = None,
     ) -> ExportRequest:
-        """Raises UsageError (2) for a family without an int8 form, and an r or hop that the student cannot have."""
+        """Raises UsageError (2) for a family without an int8 form, an r or hop that the student cannot have, and a gate
+        that was trained for another front end."""
         student = board_student(student, r, reduction)
         spec = student.frontend
         chosen = student.default_r if r is None else r
@@ -79,7 +86,13 @@ class ExportRequest:
         if not 1 <= hop_frames <= spec.frames:
             low, high = spec.hop_samples / spec.sample_rate_hz, spec.frames * spec.hop_samples / spec.sample_rate_hz
             raise UsageError(f"a hop of {hop_s:g} s is outside {low:g}..{high:g} s", "a hop cannot exceed the window")
-        return cls(board, student, labels, chosen, reduction or student.reduction, ranges, hop_frames)
+        if gate is not None and gate.spec.frontend_id != spec.frontend_id:
+            raise UsageError(
+                f"the gate listens through front end {gate.spec.frontend_id}, {student.name} through {spec.frontend_id}",
+                f"train it with `gate train --student {student.name}`",
+            )
+        reduced = reduction or student.reduction
+        return cls(board, student, labels, chosen, reduced, ranges, hop_frames, background, gate)
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,8 @@ def export_bundle(
 ) -> Exported:
     """Export into `out`. Raises DoesNotFit (5), NumbersDiffer (6), UsageError (2); on any error `out` is untouched."""
     with replacing_export(out) as folder:
-        encode_labels(request.labels, request.student)  # a text side that is missing is said before the slow part
+        names = parse_labels([*request.labels, *([request.background] if request.background else [])])
+        encode_labels(names, request.student)  # a text side that is missing is said before the slow part
         audio, rate = request.board.audio, request.student.frontend.sample_rate_hz
         if audio.kind != "feed" and audio.rate_hz != rate:
             warn(
@@ -108,7 +122,9 @@ def export_bundle(
         encoder = make_encoder(request.student, request.r, request.reduction, request.ranges, calibration)
         advance(2)
         spec, matrix = request.student.frontend, reduce_matrix(request.student, request.r, request.reduction)
-        pack = make_pack(list(request.labels), request.student, matrix, encoder.encoder_id, spec.frontend_id)
+        pack = make_pack(names, request.student, matrix, encoder.encoder_id, spec.frontend_id)
+        if request.background:
+            pack = replace(pack, background=len(names) - 1)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
         library = generate(optimise(encoder.graph)[0], folder / "c", isa=kernel_isa(request.board), schedule="auto")
         plan_memory(
@@ -124,6 +140,8 @@ def export_bundle(
         ).require()
         advance(1)
         _write_files(folder, encoder, pack, windows, stages)
+        if request.gate:
+            (folder / GATE).write_bytes(request.gate.to_bytes())
         plan = write_firmware(folder, request, encoder, library, pack)
         advance(1)
         manifest = _manifest(request, encoder, library, stages, folder)
@@ -168,6 +186,7 @@ def write_firmware(
             const_bytes=library.const_bytes,
             frontend_dir=frontend_sources(spec, Path(work) / "frontend"),
             label_pack=pack.to_bytes(),
+            gate_model=request.gate.model.source if request.gate else None,
         )
         return write_project(folder / "firmware", request.board, parts, config).plan
 
@@ -200,6 +219,7 @@ def memory_table(request: ExportRequest, library: CLibrary, pack: LabelPack, pla
         ("encoder's arena", firmware_arena_bytes(library), plan.arena),
         ("log-mel rows", spec.frames * spec.mel_bins, plan.data),
         ("stack", plan.stack_bytes, plan.data),
+        *([("gate's columns", spec.frames * ROW_BYTES, plan.data)] if request.gate else []),
     ]
     return [
         {"what": what, "bytes": size, "region": region.name, "share": size / region.size_bytes}
@@ -234,7 +254,7 @@ def _manifest(
         "schema_version": SCHEMA,
         "tool_version": __version__,
         "board": request.board.name,
-        "labels": list(request.labels),
+        "labels": [*request.labels, *([request.background] if request.background else [])],
         "hop_frames": request.hop_frames,
         "encoder": {
             "id": encoder.encoder_id,

@@ -20,6 +20,7 @@ from tinyclap_edge.students.file import StudentFile
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+GATE = "gate.json"  # of an export with a power gate
 NEEDED = ("encoder.tflite", "encoder.onnx", "labels.tlp")
 # Files of an export without a hash: the manifest itself, what `bench` and `build` write anew.
 _UNHASHED_FILES = (MANIFEST, "report.json", "report.md", "report.html")

@@ -14,10 +14,11 @@ from typing import Any
 from tinyclap_export.tflite_reader import read_tflite
 
 from tinyclap_edge.boards import Board, find_board
-from tinyclap_edge.bundle.manifest import inside, read_manifest, strangers
+from tinyclap_edge.bundle.manifest import GATE, inside, read_manifest, strangers
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.errors import CorruptFile, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
+from tinyclap_edge.gate.file import Gate, read_gate
 from tinyclap_edge.labels.pack import LabelPack
 
 MAX_BYTES = 256 << 20
@@ -51,6 +52,11 @@ class Bundle:
     @property
     def spec(self) -> FrontendSpec:
         return FrontendSpec.from_dict({k: v for k, v in self.manifest["frontend"].items() if k != "id"})
+
+    @property
+    def gate(self) -> Gate | None:
+        """The power gate that stands before the encoder, where there is one."""
+        return read_gate(self.folder / GATE) if GATE in self.manifest["sha256"] else None
 
     def pipeline(self) -> IntegerPipeline:
         """The integer reference of this export."""

@@ -14,6 +14,8 @@ from tinyclap_edge.cli.output import progress, result, say, table, verb, warn
 @click.option("--board", required=True, help="Board to export for; `tinyclap-edge boards` lists them.")
 @click.option("--labels", "labels", help="Sounds in words, separated by commas.")
 @click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, instead of --labels.")
+@click.option("--background", help="What it sounds like when it is none of these, in words: a row that is never heard itself.")  # fmt: skip
+@click.option("--gate", type=click.Path(dir_okay=False), help="A power gate of `gate train`: windows on which it stays shut cost no encoder.")  # fmt: skip
 @click.option("--student", help="small, esp, nucleo, or a .safetensors file; by default the best that fits.")
 @click.option("--r", type=int, help="Entries of the embedding; by default the student's own choice.")
 @click.option("--reduction", type=click.Choice(["rotate", "prune"]), help="How the space is reduced.")
@@ -32,6 +34,7 @@ def command(**options: Any) -> dict[str, Any]:
     from tinyclap_edge.bundle.export import ExportRequest, export_bundle
     from tinyclap_edge.fit.cost import Use
     from tinyclap_edge.fit.shipped import best_shipped
+    from tinyclap_edge.gate.file import read_gate
     from tinyclap_edge.labels.encode import parse_labels
     from tinyclap_edge.students.presets import find_student
 
@@ -42,8 +45,9 @@ def command(**options: Any) -> dict[str, Any]:
     else:
         student = best_shipped(board, Use(options["hop_s"], len(labels)))
     request = ExportRequest.make(
-        board, student, labels, options["r"], options["reduction"], options["ranges"], options["hop_s"]
-    )
+        board, student, labels, options["r"], options["reduction"], options["ranges"], options["hop_s"],
+        options["background"], read_gate(options["gate"]) if options["gate"] else None,
+    )  # fmt: skip
     with progress(f"exporting {student.name} for {board.name}", ExportRequest.STEPS) as advance:
         done = export_bundle(request, Path(options["out"]), advance, warn)
     show_export(done.manifest)

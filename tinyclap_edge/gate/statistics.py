@@ -19,6 +19,7 @@ BANDS = 4
 COLUMNS = ("low", "low_mid", "high_mid", "high", "crest")
 STATISTICS = ("mean", "most", "range", "change")
 FEATURES = tuple(f"{column}_{statistic}" for column in COLUMNS for statistic in STATISTICS)
+ROW_BYTES = 2 * len(COLUMNS)  # that a board keeps of each row
 LARGEST = (1 << 16) - 1  # of a feature
 
 
