@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +62,30 @@ class Firmware:
     def program(self) -> Path:
         return HostTarget().build(self.project, self.folder / "program")
 
+    def with_labels(self, labels: bytes, elf: Path) -> Path:
+        """A copy of the image whose own pack is another one of the same length."""
+        image, own = self.elf.read_bytes(), self.image_pack.to_bytes()
+        assert image.count(own) == 1 and len(labels) == len(own)
+        elf.write_bytes(image.replace(own, labels))
+        return elf
+
     @contextmanager
-    def emulated(self, folder: Path, sound: Sound | None = None):
-        with EmulatorBoard(find_board(BOARD), self.elf, sound or FedSound(), folder / "labels.flash") as running:
+    def emulated(
+        self, folder: Path, sound: Sound | None = None, watchdog_ms: int | None = None, elf: Path | None = None
+    ):
+        sound, flash = sound or FedSound(), folder / "labels.flash"
+        with EmulatorBoard(find_board(BOARD), elf or self.elf, sound, flash, watchdog_ms=watchdog_ms) as running:
             yield running
 
     @contextmanager
     def on_this_pc(self, folder: Path):
         with HostBoard(self.program, folder, PCM) as running:
             yield running
+
+
+@cache
+def built_firmware() -> Firmware:
+    """One for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="tce-firmware-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Firmware(folder)

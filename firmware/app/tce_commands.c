@@ -62,7 +62,7 @@ static tce_link_outcome hello(const tce_commands *commands, const uint8_t *paylo
     tce_link_put_u32(answer + 32, slots->pack_bytes);
     tce_link_put_u32(answer + 36, pack_checksum(slots));
     tce_link_put_u16(answer + 40, (uint32_t)slots->labels.count);
-    tce_link_put_u16(answer + 42, (uint32_t)slots->labels.dim);
+    tce_link_put_u16(answer + 42, (uint32_t)slots->config->dim);
     tce_link_put_u32(answer + 44, marks.arena_bytes);
     tce_link_put_u32(answer + 48, marks.static_bytes);
     tce_link_put_u32(answer + 52, marks.stack_bytes);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serial_boards import PCM, Firmware, lines_of, pack
+from serial_boards import PCM, Firmware, built_firmware, lines_of, pack
 
 from tinyclap_edge.device.board_sound import FedSound, PacedSound
 from tinyclap_edge.device.link import Link
@@ -17,8 +17,8 @@ KINDS = ("emulated", "on_this_pc")
 
 
 @pytest.fixture(scope="session")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    return Firmware(tmp_path_factory.mktemp("firmware"))
+def firmware() -> Firmware:
+    return built_firmware()
 
 
 @pytest.mark.parametrize("kind", KINDS)

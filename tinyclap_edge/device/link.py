@@ -182,12 +182,15 @@ class Link:
         return (notice for notice in self.notices(NOTIFY_EVENTS) if isinstance(notice, Event))
 
     def notices(self, what: int = NOTIFY_SCORES | NOTIFY_EVENTS) -> Iterator[Notice]:
-        """Scores and events as the board sends them, without end. Begins a session. `lost_notices` counts gaps.
+        """Scores and events from now on as the board sends them, without end. `lost_notices` counts gaps.
 
-        Between two of them other requests may be made, but no `hello`, which ends the notifications.
+        Begins a session at once. Between two notices other requests may be made, but no `hello`, which ends them.
         """
         self.hello()
         self.request(Command.NOTIFY, bytes([what]))
+        return self._notices_without_end()
+
+    def _notices_without_end(self) -> Iterator[Notice]:
         while True:
             while self._waiting:
                 yield self._waiting.popleft()

@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.board_files import FlashFile, LinkFile, SoundFile, WaitFile, WatchdogFile
 from tinyclap_edge.device.board_sound import FedSound, Sound
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.semihosting import GuestDevice, SemihostingFiles
@@ -27,108 +27,13 @@ from tinyclap_edge.device.run_result import command_line
 from tinyclap_edge.device.serial_line import SerialLine
 from tinyclap_edge.errors import DeviceError, TinyclapError
 
-SOUND, BYTES, TICK, TICK_S = 1, 2, 4, 0.1  # events, as in firmware/ports/tce_port_link.h
 FOREVER_S = 1e8
 _STOP_S = 30.0
 
 
-class _SoundFile:
-    """pcm.bin of a board that listens."""
-
-    def __init__(self, sound: Sound) -> None:
-        self._sound = sound
-
-    def read(self, count: int) -> bytes:
-        return self._sound.read(count)
-
-    def write(self, data: bytes) -> bool:
-        return False
-
-    def seek(self, position: int) -> bool:
-        return False
-
-
-class _LinkFile:
-    """:tce-link, the serial line."""
-
-    def __init__(self, line: SerialLine) -> None:
-        self._line = line
-
-    def read(self, count: int) -> bytes:
-        return self._line.receive(count)
-
-    def write(self, data: bytes) -> bool:
-        self._line.send(data)
-        return True
-
-    def seek(self, position: int) -> bool:
-        return False
-
-
-class _WaitFile:
-    """:tce-wait: a byte asks for events (1: sound too), a byte answers."""
-
-    def __init__(self, line: SerialLine, sound: Sound) -> None:
-        self._line, self._sound, self._with_sound = line, sound, True
-        self.stopped = False
-
-    def write(self, data: bytes) -> bool:
-        self._with_sound = data != b"\0"
-        return True
-
-    def read(self, count: int) -> bytes:
-        if self.stopped:
-            return b"\0"
-        due = self._sound.due_s() if self._with_sound else None
-        come = self._line.wait(TICK_S if due is None else min(due, TICK_S))
-        heard = due is not None and self._sound.due_s() == 0.0
-        return bytes([BYTES * come | SOUND * heard or TICK]) if not self.stopped else b"\0"
-
-    def seek(self, position: int) -> bool:
-        return False
-
-
-class FlashFile:
-    """labels.flash: a file that the board also sees in its memory. `size` bytes, blank (FF) where it is new.
-
-    Programming clears bits; a write of no bytes erases the sector that begins there.
-    """
-
-    def __init__(self, path: Path, size: int, sector_bytes: int) -> None:
-        known = path.read_bytes()[:size] if path.is_file() else b""
-        self.content = bytearray(known.ljust(size, b"\xff"))
-        path.write_bytes(self.content)
-        self._path, self._sector_bytes, self._at = path, sector_bytes, 0
-        self.show: Callable[[int, bytes], None] = lambda at, data: None
-
-    def seek(self, position: int) -> bool:
-        self._at = position
-        return position <= len(self.content)
-
-    def read(self, count: int) -> bytes:
-        return bytes(self.content[self._at : self._at + count])
-
-    def write(self, data: bytes) -> bool:
-        at, erase = self._at, not data
-        if erase and at % self._sector_bytes:
-            return False
-        end = at + (self._sector_bytes if erase else len(data))
-        if end > len(self.content):
-            return False
-        was = self.content[at:end]
-        now = b"\xff" * len(was) if erase else bytes(a & b for a, b in zip(was, data, strict=True))
-        self.content[at:end] = now
-        with self._path.open("r+b") as file:
-            file.seek(at)
-            file.write(now)
-        self.show(at, now)
-        self._at = end
-        return True
-
-
 class EmulatorBoard:
     """A virtual board in unicorn, behind a pty. flash: the file that keeps its labels; baud: the line's speed, None: no
-    slower than this PC."""
+    slower than this PC. watchdog_ms: by this PC's clock, None: it has none; `resets` counts what it did."""
 
     def __init__(
         self,
@@ -138,24 +43,30 @@ class EmulatorBoard:
         flash: Path,
         hop_frames: int | None = None,
         baud: int | None = None,
+        watchdog_ms: int | None = None,
     ) -> None:
         self.line = SerialLine(baud)
         self.port = self.line.port
         image = read_elf(elf)
         start, end = (image.symbols.get(f"tce_ld_labels_{name}", 0) for name in ("start", "end"))
-        self._waiting = _WaitFile(self.line, sound)
+        self._waiting = WaitFile(self.line, sound)
         devices: dict[str, GuestDevice] = {
-            "pcm.bin": _SoundFile(sound),
-            ":tce-link": _LinkFile(self.line),
+            "pcm.bin": SoundFile(sound),
+            ":tce-link": LinkFile(self.line),
             ":tce-wait": self._waiting,
         }
+        self._watchdog = WatchdogFile(self._interrupt)
+        settings = command_line(hop_frames)
+        if watchdog_ms is not None:
+            devices[":tce-watchdog"] = self._watchdog
+            settings += f" watchdog={watchdog_ms}"
         sector = image.symbols.get("tce_ld_labels_sector", 0)
         memory = FlashFile(flash, end - start, sector) if end > start else None
         if memory is not None:
             devices["labels.flash"] = memory
         files = SemihostingFiles(
             {},
-            command_line(hop_frames),
+            settings,
             devices=devices,
             on_console=self.line.send,
         )
@@ -180,11 +91,32 @@ class EmulatorBoard:
 
     def _run(self) -> None:
         try:
-            self._machine.run(FOREVER_S)
+            while not self._runs_to_its_end():
+                self._watchdog.reset()
         except TinyclapError as error:
             self.failure = error
         finally:
             self._ended.set()
+
+    def _runs_to_its_end(self) -> bool:
+        """One run from the reset on; False when the watchdog ended it. Memory stays as it was, as in a chip."""
+        try:
+            self._machine.run(FOREVER_S)
+        except TinyclapError:
+            if not self._watchdog.bitten:
+                raise
+            return False
+        return True
+
+    def _interrupt(self) -> None:
+        """End the run, wherever it is."""
+        if self._machine is not None:
+            self._machine.engine.emu_stop()
+
+    @property
+    def resets(self) -> int:
+        """Times that the watchdog has reset the board."""
+        return self._watchdog.resets
 
     def join(self) -> None:
         """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
@@ -200,6 +132,7 @@ class EmulatorBoard:
 
     def stop(self) -> None:
         """End the firmware: it hears that neither sound nor bytes can come any more."""
+        self._watchdog.close()
         self._waiting.stopped = True
         self.line.wake()
         if not self._ended.wait(_STOP_S):  # in an endless loop of its own
