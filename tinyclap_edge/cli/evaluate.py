@@ -26,6 +26,8 @@ TASKS = ["zero-shot", "probe", "retrieval", "robustness", "drift", "all"]
 @click.option("--split", help="Score this split; default: the protocol's.")
 @click.option("--window", help="Seconds that one embedding sees; a list like 0.25,0.5,1 gives the curve.")
 @click.option("--teacher-weights", type=click.Path(exists=True), help="File or folder with a teacher's weights.")
+@click.option("--student", "student_file", type=click.Path(exists=True, dir_okay=False),
+              help="The student file that an export was made of: its words.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False), help="Write evaluation.json and evaluation.md here.")
 def command(
     model: str,
@@ -38,6 +40,7 @@ def command(
     split: str | None,
     window: str | None,
     teacher_weights: str | None,
+    student_file: str | None,
     out: str | None,
 ) -> dict[str, Any]:
     """Examine MODEL (a student, an export or a teacher) on a corpus.
@@ -54,7 +57,8 @@ def command(
     chosen = tuple(TASKS[:-1]) if "all" in tasks else tuple(dict.fromkeys(tasks)) or ("zero-shot",)
     request = Request(chosen, prompts, split, parse_windows(window) if window else (), forgiving="all" in tasks)
     corpus = open_corpus(data)
-    examinee = open_examinee(model, form, r, reduction, Path(teacher_weights) if teacher_weights else None)
+    weights, words = (Path(path) if path else None for path in (teacher_weights, student_file))
+    examinee = open_examinee(model, form, r, reduction, weights, words)
     with progress(f"evaluate {examinee.name} ({examinee.form}) on {corpus.card.title}") as advance:
         record = evaluate(examinee, corpus, request, advance)
     for sentence in record["corpus"]["trouble"]:

@@ -77,11 +77,12 @@ class TeacherExaminee:
 
 
 def open_examinee(
-    name: str, form: str = "float", r: int | None = None, reduction: str | None = None, weights: Path | None = None
-) -> Examinee:
+    name: str, form: str = "float", r: int | None = None, reduction: str | None = None, weights: Path | None = None,
+    student: Path | None = None,
+) -> Examinee:  # fmt: skip
     """A student by name or file, an export (directory or .tce), or a teacher of the registry ("teacher:NAME" too).
 
-    form, r, reduction: of a student. UsageError (2) for a name that is none of them.
+    form, r, reduction: of a student; weights: of a teacher; student: the file that an export was made of. UsageError (2) for a name that is none of them.
     """
     from tinyclap_edge.students.presets import MADE_FOR
 
@@ -91,7 +92,7 @@ def open_examinee(
     if name.endswith(".tce") or path.is_dir():
         from tinyclap_edge.evaluate.student_examinee import open_export
 
-        return open_export(path)
+        return open_export(path, student)
     if name in MADE_FOR or name.endswith(".safetensors"):
         from tinyclap_edge.evaluate.student_examinee import open_student
 

@@ -108,6 +108,7 @@ class FeatureExaminee:
     student: StudentFile | None = None  # whose stages a drift table compares
     r: int | None = None
     reduction: str | None = None
+    silent: str = "examine it by --task probe"  # what to do where there are no words
 
     def __post_init__(self) -> None:
         self._networks: dict[int, Features] = {}
@@ -154,7 +155,7 @@ class FeatureExaminee:
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         """See Examinee."""
         if self.texts is None:
-            raise UsageError(f"{self.name} has no text side here", "examine it by --task probe")
+            raise UsageError(f"{self.name} has no text side here", self.silent)
         return self.texts(texts)
 
     def class_rows(self, classes: np.ndarray) -> np.ndarray:
@@ -206,14 +207,20 @@ def open_student(name: str, form: str, r: int | None, reduction: str | None) -> 
     return examine_student(find_student(name), form, r, reduction)
 
 
-def open_export(path: Path) -> FeatureExaminee:
-    """The encoder of an export. Its words come from the student that it names, where that one is here and the same."""
+def open_export(path: Path, student_file: Path | None = None) -> FeatureExaminee:
+    """The encoder of an export. Its words come from the student that it was made of: a built-in one, or `student_file`.
+
+    UsageError (2) where `student_file` maps words to other places than the export does.
+    """
     from tinyclap_edge.bundle.read import open_bundle
     from tinyclap_edge.evaluate.quantized import int8_embed
 
     with open_bundle(path) as bundle:
         manifest, spec, graph = bundle.manifest["encoder"], bundle.spec, bundle.pipeline().encoder
-    student, r, reduction = _exported_student(manifest), int(manifest["r"]), str(manifest["reduction"])
+    r, reduction = int(manifest["r"]), str(manifest["reduction"])
+    student = _exported_student(manifest, student_file)
+    if student is None and student_file is not None:
+        raise UsageError(f"{path.name} was not made of {student_file.name}", f"it was made of {manifest['student']!r}")
     texts = None
     if student is not None:
         found, matrix = student, reduce_matrix(student, r, reduction)
@@ -222,18 +229,23 @@ def open_export(path: Path) -> FeatureExaminee:
     return FeatureExaminee(
         path.name, "int8", str(manifest["id"]), r, spec, lambda frames: int8_embed(graph, spec), texts,
         lambda frames: cost, int8_rows=True, one_window=True, student=student, r=r, reduction=reduction,
+        silent="name the file that it was exported from by --student, or examine it by --task probe",
     )  # fmt: skip
 
 
-def _exported_student(manifest: dict[str, Any]) -> StudentFile | None:
+def _exported_student(manifest: dict[str, Any], file: Path | None) -> StudentFile | None:
     """The student that an export was made of, where it is here and maps words to the same places."""
     from tinyclap_edge.bundle.manifest import space_id
     from tinyclap_edge.errors import TinyclapError
+    from tinyclap_edge.students.file import read_student
     from tinyclap_edge.students.presets import find_student
+    from tinyclap_edge.students.to_graph import board_student
 
+    r, reduction = int(manifest["r"]), str(manifest["reduction"])
+    student = read_student(file) if file is not None else None
     try:
-        student = find_student(str(manifest["student"]))
-        same = space_id(student, int(manifest["r"]), str(manifest["reduction"])) == manifest["space"]
+        student = board_student(student or find_student(str(manifest["student"])), r, reduction)
+        same = space_id(student, r, reduction) == manifest["space"]
     except TinyclapError:
         return None
     return student if same else None
