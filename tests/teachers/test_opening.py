@@ -241,3 +241,23 @@ def test_the_reference_teacher_hears_any_length_and_reads_words():
     db = teacher.logmel(clip[:41_152])
     assert np.abs(teacher._model.embed_db(db[None]) - embedded[1]).max() < 1e-5
     assert teacher.card.audio_parameters > 1e6 and len(teacher.identity) == 16
+
+
+def test_a_checkpoint_of_the_original_laion_package_is_refused_with_what_is_read(tmp_path):
+    torch.save({"state_dict": {"module.audio_branch.bn0.weight": torch.ones(64)}}, tmp_path / "630k-audioset-best.pt")
+    with pytest.raises(UsageError, match="checkpoints of the laion_clap package are not read") as caught:
+        open_teacher("laion-clap", tmp_path / "630k-audioset-best.pt")
+    assert "teachers fetch clap-htsat-unfused" in caught.value.hint
+
+
+def test_words_of_other_weights_than_a_student_learnt_from_are_refused(small_clap):
+    from tinyclap_edge.teachers import registry
+
+    teacher = open_teacher("laion-clap", small_clap())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "open_teacher", lambda name: teacher)
+        registry.text_encoder.cache_clear()
+        assert registry.text_encoder("laion-clap", teacher.identity) == teacher.embed_text
+        with pytest.raises(UsageError, match=f"the laion-clap here is {teacher.identity}, the student learnt from"):
+            registry.text_encoder("laion-clap", "0" * 16)
+    registry.text_encoder.cache_clear()

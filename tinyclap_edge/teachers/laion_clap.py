@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinyclap_edge.errors import CorruptFile, ToolMissing
+from tinyclap_edge.errors import CorruptFile, ToolMissing, UsageError
 from tinyclap_edge.teachers.cache import folder_of
 from tinyclap_edge.teachers.card import TeacherCard
 from tinyclap_edge.teachers.logmel import TeacherFrontend
@@ -172,7 +172,15 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def load(card: TeacherCard, weights: Path, device: str = "cpu") -> LaionClap:
-    """From the model's folder, or from its weight file with the other files beside it."""
+    """From the model's folder, or from its weight file with the other files beside it.
+
+    UsageError (2) for a checkpoint of the original package: the same networks under other names, without a config.
+    """
+    if weights.is_file() and weights.name not in WEIGHTS and not (weights.parent / CONFIG).is_file():
+        raise UsageError(
+            f"{weights.name} is no file of a ClapModel folder; checkpoints of the laion_clap package are not read",
+            f"`tinyclap-edge teachers fetch {card.name}` brings the same model as transformers lays it out",
+        )
     return LaionClap(card, weights if weights.is_dir() else weights.parent, device)
 
 
