@@ -2,6 +2,7 @@
 
 python -m tinyclap_edge.fit.calibrate [CORE ...]              only these cores; the others stay as they are
 python -m tinyclap_edge.fit.calibrate --only firmware         after a change of anything but kernels and code generator
+python -m tinyclap_edge.fit.calibrate --only ports            after a change of the drivers of a board
 
 Coefficients are found by non-negative least squares over relative errors, a variant of a kernel at a time: a loop's
 turn cannot take less than no instructions, and a layer of a thousand counts as much as one of a million.
@@ -21,15 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from tinyclap_edge.boards import find_board
+from tinyclap_edge.boards import find_board, load_boards
+from tinyclap_edge.device.bare_ports import has_port
+from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.toolchain import find_toolchain
-from tinyclap_edge.fit.calibrate_code import measure_firmware
+from tinyclap_edge.fit.calibrate_code import measure_firmware, measure_port
 from tinyclap_edge.fit.calibration_set import CORES, STANDS_FOR, calibration_configurations
 from tinyclap_edge.fit.instruction_model import CALIBRATION, SCHEDULE, calls_of
 from tinyclap_edge.fit.measure import Counted, count_encoder
 
 SCHEMA_VERSION = 1
-PARTS = ("kernels", "firmware")
+PARTS = ("kernels", "firmware", "ports")
 DIGITS = 4
 SIBLING = 0.03  # weight of a layer of the same kernel with another store
 
@@ -42,26 +45,37 @@ def main() -> int:
         prog="python -m tinyclap_edge.fit.calibrate", description="Calibrate the cost model."
     )
     parser.add_argument("cores", nargs="*", help=f"of {', '.join(CORES)}; by default all")
-    parser.add_argument("--only", choices=PARTS, help="kernels when the engine has changed, firmware when the rest has")
+    parser.add_argument(
+        "--only",
+        choices=PARTS,
+        help="kernels when the engine has changed, firmware when the rest has, ports when drivers have",
+    )
     options = parser.parse_args()
     asked = options.cores or list(CORES)
     unknown = [name for name in asked if name not in CORES]
     if unknown:
         parser.error(f"no core {unknown[0]!r}; there are {', '.join(CORES)}")
-    machines = json.loads(CALIBRATION.read_text(encoding="utf-8"))["machines"] if CALIBRATION.is_file() else {}
+    found = json.loads(CALIBRATION.read_text(encoding="utf-8")) if CALIBRATION.is_file() else {}
+    machines, ports = found.get("machines", {}), found.get("ports", {})
     for name in asked:
-        for part in PARTS:
+        for part, measure in (("kernels", calibrate_kernels), ("firmware", calibrate_firmware)):
             if options.only in (None, part):
-                measure = calibrate_kernels if part == "kernels" else calibrate_firmware
                 machines[name] = {**machines.get(name, {}), **measure(name, machines)}
-                _save(machines)
+                _save(machines, ports)
+    if options.only in (None, "ports"):
+        for board in (b for b in load_boards().values() if has_port(b)):
+            with tempfile.TemporaryDirectory(prefix="tce-calibrate-") as work:
+                ports[board.name] = measure_port(board, kernel_isa(board), Path(work) / "firmware")
+            say(f"port of {board.name}: {ports[board.name]}")
+            _save(machines, ports)
     return 0
 
 
-def _save(machines: dict[str, Any]) -> None:
+def _save(machines: dict[str, Any], ports: dict[str, Any]) -> None:
     """Write what is known so far."""
     known = {core: machines[core] for core in CORES if core in machines}
-    data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": known}
+    drivers = {board: ports[board] for board in load_boards() if board in ports}
+    data = {"schema_version": SCHEMA_VERSION, "stands_for": STANDS_FOR, "machines": known, "ports": drivers}
     temporary = CALIBRATION.with_suffix(".tmp")
     temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, CALIBRATION)

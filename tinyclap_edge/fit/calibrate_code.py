@@ -24,9 +24,11 @@ from tinyclap_edge.device.targets import emulator_target
 from tinyclap_edge.engine.emulate import counter_plugin
 from tinyclap_edge.errors import TinyclapError, ToolMissing
 from tinyclap_edge.fit.calibration_set import frontend_configurations
-from tinyclap_edge.fit.configuration import Configuration
+from tinyclap_edge.fit.configuration import Configuration, parse_configuration
 from tinyclap_edge.fit.firmware_sizes import (
+    STATIC_SECTIONS,
     data_terms,
+    dma_bytes,
     pack_bytes,
     static_data_bytes,
     struct_bytes,
@@ -36,7 +38,9 @@ from tinyclap_edge.fit.firmware_sizes import (
 from tinyclap_edge.fit.measure import compile_project, write_sample_project
 from tinyclap_edge.fit.plan import Plan, plan_graph
 
-STACK, ARENA = ".stack", ".tce_arena"
+DMA_SECTION, RAM_CODE = ".tce_dma", ".tce_ram"
+PORT_SAMPLE = "phinet:alpha=0.2,t0=3,N=4,hswish=0,se=0,padding=same;mels=32,window_s=0.64,r={r}"
+PORT_RS = (16, 20, 24, 28)  # so that the data ends at each multiple of 4 within an alignment of 16
 
 
 @dataclass(frozen=True)
@@ -198,13 +202,13 @@ def _static(built: list[Built]) -> int:
     """What of the static data does not follow the front end. TinyclapError where the rest does not either."""
     low, high = 0, 1 << 30
     for b in built:
-        used = sum(s.size for s in b.image.sections if s.name in (".data", ".bss"))
-        exact = data_terms(b.configuration.frontend)[0]
+        used = section_bytes(b.image, STATIC_SECTIONS)
+        exact = data_terms(b.configuration.frontend, b.configuration.r)
         low, high = max(low, used - 15 - exact), min(high, used - exact)
     base = high // 4 * 4
     if base < low or any(
-        static_data_bytes(b.configuration.frontend, base)
-        != sum(s.size for s in b.image.sections if s.name in (".data", ".bss"))
+        static_data_bytes(b.configuration.frontend, b.configuration.r, base) != section_bytes(b.image, STATIC_SECTIONS)
+        or dma_bytes(b.configuration.frontend) != section_bytes(b.image, (DMA_SECTION,))
         for b in built
     ):
         raise TinyclapError(
@@ -212,6 +216,37 @@ def _static(built: list[Built]) -> int:
             "tce_app has changed: data_terms of fit/firmware_sizes.py must follow it",
         )
     return base
+
+
+def section_bytes(image: ElfImage, names: tuple[str, ...]) -> int:
+    """Bytes of the sections of these names."""
+    return sum(section.size for section in image.sections if section.name in names)
+
+
+def measure_port(board: Board, isa: str, work: Path) -> dict[str, int]:
+    """What the board's own drivers make of the image that counts instructions; see instruction_model.Port."""
+    shutil.rmtree(work, ignore_errors=True)
+    low, high = 0, 1 << 30
+    found: dict[str, int] = {}
+    for r in PORT_RS:
+        configuration = parse_configuration(PORT_SAMPLE.format(r=r))
+        sample = write_sample_project(configuration, board, isa, 0, work / str(r))
+        chip = read_elf(compile_project(sample.folder, board, for_chip=True))
+        terms, used = data_terms(configuration.frontend, r), section_bytes(chip, STATIC_SECTIONS)
+        low, high = max(low, used - 15 - terms), min(high, used - terms)
+        if not found:
+            counting = read_elf(compile_project(sample.folder, board))
+            found = {
+                "code_bytes": chip.flash_bytes - counting.flash_bytes,
+                "dma_bytes": section_bytes(chip, (DMA_SECTION,)) - dma_bytes(configuration.frontend),
+                "ram_code_bytes": section_bytes(chip, (RAM_CODE,)),
+            }
+    if high // 4 * 4 < low:
+        raise TinyclapError(
+            f"static data of {board.name} beside the front end's share would be {low} to {high} bytes",
+            "data_terms of fit/firmware_sizes.py must follow what has changed",
+        )
+    return {**found, "static_bytes": high // 4 * 4}
 
 
 def _least(rows: list[list[float]], wanted: list[float]) -> list[float]:

@@ -11,14 +11,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.label_flash import label_flash
 from tinyclap_edge.device.measurements import read_measurement
-from tinyclap_edge.device.memory_plan import CODE_ESTIMATE_BYTES, DATA_ESTIMATE_BYTES, DEFAULT_STACK_BYTES
+from tinyclap_edge.device.memory_plan import (
+    CODE_ESTIMATE_BYTES,
+    DATA_ESTIMATE_BYTES,
+    DEFAULT_STACK_BYTES,
+    plan_memory,
+)
 from tinyclap_edge.device.registry_project import built_by_registry
-from tinyclap_edge.errors import UsageError
+from tinyclap_edge.errors import DoesNotFit, UsageError
 from tinyclap_edge.fit.configuration import Configuration
-from tinyclap_edge.fit.firmware_sizes import FlashParts, flash_parts, static_data_bytes
-from tinyclap_edge.fit.instruction_model import Machine, machine_of, predict
+from tinyclap_edge.fit.firmware_sizes import FlashParts, dma_bytes, flash_parts, static_data_bytes
+from tinyclap_edge.fit.instruction_model import Machine, Port, machine_of, port_of, predict
 from tinyclap_edge.fit.plan import Plan, plan_configuration
 from tinyclap_edge.fit.plan_stream import plan_continuous
 from tinyclap_edge.students.phinet_cost import phinet_cost
@@ -175,9 +181,11 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
         planned = plan_continuous(configuration, machine.isa, hop_rows) if use.continuous else None
         plan = planned or plan_configuration(configuration, machine.isa)
     spec = configuration.frontend
-    static = static_data_bytes(spec, machine.static_bytes)
-    flash = flash_parts(plan, spec, configuration.r, use.labels, machine.code)
-    regions = _regions(board, plan.arena_bytes, static, flash)
+    port = port_of(board)
+    static = static_data_bytes(spec, configuration.r, port.static_bytes or machine.static_bytes)
+    dma = dma_bytes(spec, port.dma_bytes)
+    flash = flash_parts(plan, spec, configuration.r, use.labels, machine.code, port_bytes=port.code_bytes)
+    regions = regions_of(board, plan.arena_bytes, static, dma, port.ram_code_bytes, flash)
     row = frontend_instructions(machine, spec.n_fft, spec.mel_bins)
     encoder = round(sum(predict(plan, machine).values()))
     labels = round(label_instructions(machine, use.labels, configuration.r))
@@ -187,10 +195,10 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
     hop = estimate(pace, sum(instructions.values()))
     milliwatts = board.power.active_mw_per_mhz * board.clock_hz / 1e6
     return Cost(
-        configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes, static,
+        configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes, static + dma,
         DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
         hop_rows * spec.hop_samples / spec.sample_rate_hz, round(hop.typical_s * milliwatts, 4) if milliwatts else None,
-        _notes(board, machine),
+        _notes(board, machine, port),
     )  # fmt: skip
 
 
@@ -230,41 +238,44 @@ def label_instructions(machine: Machine, labels: int, r: int) -> float:
     return costs["call"] + costs["label"] * labels + costs["entry"] * r + costs["product"] * labels * r
 
 
-def place(board: Board, arena_bytes: int, data_bytes: int) -> tuple[str, str]:
-    """(region of the arena, region of stack and data), as device/memory_plan.py chooses them for a firmware.
-
-    Where nothing fits, the largest region that may hold each: what is then over-full is told by its bytes.
-    """
-    arenas, datas = board.regions_for("arena"), board.regions_for("data")
-    for need in (max(data_bytes, DEFAULT_STACK_BYTES + DATA_ESTIMATE_BYTES), data_bytes):
-        for arena in arenas:
-            for data in datas:
-                free = data.size_bytes - (arena_bytes if data.name == arena.name else 0)
-                if arena_bytes <= arena.size_bytes and need <= free:
-                    return arena.name, data.name
-    return arenas[0].name, datas[0].name
-
-
-def _regions(board: Board, arena_bytes: int, static_bytes: int, flash: FlashParts) -> tuple[Region, ...]:
+def regions_of(
+    board: Board, arena_bytes: int, static_bytes: int, dma: int, ram_code: int, flash: FlashParts
+) -> tuple[Region, ...]:
+    """What lies in each region, as device/memory_plan.py places it. Where that refuses, the largest region that may hold a
+    part gets it, with the room that the plan demands: what is then over-full is told by its bytes."""
     arena = -(-arena_bytes // ALIGN) * ALIGN
-    data = DEFAULT_STACK_BYTES + static_bytes
-    arena_name, data_name = place(board, arena, data)
-    parts = {board.flash.name: [("code and constants", flash.total)]}
+    try:
+        plan = plan_memory(board, arena_bytes)
+        names, data = (plan.arena.name, plan.data.name, plan.dma.name), static_bytes
+    except DoesNotFit:
+        arena_home, home = board.regions_for("arena")[0].name, board.regions_for("data")[0].name
+        names, data = (arena_home, home, home), max(static_bytes, DATA_ESTIMATE_BYTES)
+    parts: dict[str, list[tuple[str, int]]] = {board.flash.name: [("code and constants", flash.total)]}
     slots = label_flash(board, flash.weights + flash.label_pack + CODE_ESTIMATE_BYTES)
     if slots is not None:  # where a board keeps the labels that are sent to it; without room it keeps none
-        parts.setdefault(slots.region, []).append(("label slots", slots.size_bytes))
-    parts.setdefault(arena_name, []).append(("arena", arena))
-    parts.setdefault(data_name, []).extend([("stack", DEFAULT_STACK_BYTES), ("audio, log-mel, scores", static_bytes)])
+        region = next(r for r in board.regions if r.name == slots.region)
+        behind = slots.end == region.end
+        size = slots.size_bytes if behind else slots.end - region.address
+        parts.setdefault(slots.region, []).append(("label slots" if behind else "vectors, label slots", size))
+    held = (
+        (names[0], "arena", arena), (names[1], "stack", DEFAULT_STACK_BYTES), (names[1], "audio, log-mel, scores", data),
+        (names[2], "buffers of DMA", dma),
+        *((r.name, "code that runs in RAM", ram_code) for r in board.regions_for("ram_code")[:1] if ram_code),
+    )  # fmt: skip
+    for name, what, size in held:
+        parts.setdefault(name, []).append((what, size))
     return tuple(
         Region(r.name, r.kind, sum(size for _, size in parts[r.name]), r.size_bytes, tuple(n for n, _ in parts[r.name]))
         for r in board.regions if r.name in parts
     )  # fmt: skip
 
 
-def _notes(board: Board, machine: Machine) -> tuple[str, ...]:
+def _notes(board: Board, machine: Machine, port: Port) -> tuple[str, ...]:
     notes = [f"instructions: {machine.source}"]
     if machine.name != board.core and not board.emulated:
         notes.append(f"no emulator here counts on {board.core}: {machine.name} stands for it, an order of magnitude")
+    if has_port(board) and not port.static_bytes:
+        notes.append("the chip's own drivers are not counted: `make calibrate` has not seen them yet")
     if built_by_registry(board):
         notes.append(f"what {board.platformio.framework} itself takes of RAM and flash is not counted")
     return tuple(notes)

@@ -17,6 +17,8 @@ from tinyclap_edge.frontend.spec import FrontendSpec
 PACK_HEADER, PACK_ENTRY, PACK_END = 32, 12, 4  # docs/label-pack.md
 LABEL_NAME_BYTES = 16  # of a label whose words are not known yet
 SECTION_ALIGN = 16
+DMA_ALIGN = 32
+STATIC_SECTIONS = (".data", ".bss", ".tce_keep")
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,24 @@ class FlashParts:
         return self.weights + self.tables + self.label_pack + self.code
 
 
-def data_terms(spec: FrontendSpec) -> tuple[int, int]:
-    """(bytes of tce_app that follow the front end, before alignment; the same in one number for a table of sections).
+def data_terms(spec: FrontendSpec, r: int) -> int:
+    """Bytes of tce_app that follow the front end and the embedding, before alignment.
 
-    pcm: int16 a sample of a frame; bins: 8 bytes a complex of n_fft / 2; a row of int16; a ring of int8 rows.
+    pcm: int16 a sample of a frame; bins: 8 bytes a complex of n_fft / 2; a row of int16; a ring of int8 rows; r int8.
     """
     rows = 2 * spec.mel_bins + spec.frames * spec.mel_bins
-    exact = _aligned(2 * spec.window_samples, 4) + 4 * spec.n_fft + _aligned(rows, 4)
-    return exact, _aligned(exact, SECTION_ALIGN)
+    return _aligned(2 * spec.window_samples, 4) + 4 * spec.n_fft + _aligned(rows, 4) + _aligned(r, 4)
 
 
-def static_data_bytes(spec: FrontendSpec, base: int) -> int:
-    """.data and .bss of the firmware, arena and stack apart. base: calibrated, what does not follow the front end."""
-    return _aligned(base + data_terms(spec)[0], SECTION_ALIGN)
+def static_data_bytes(spec: FrontendSpec, r: int, base: int) -> int:
+    """.data, .bss and what outlives a reset; arena, stack and DMA's buffers apart. base: calibrated, what does not follow
+    the front end."""
+    return _aligned(base + data_terms(spec, r), SECTION_ALIGN)
+
+
+def dma_bytes(spec: FrontendSpec, port: int = 0) -> int:
+    """Buffers that DMA fills: two halves of a hop of int16, and those of the board's own port."""
+    return _aligned(4 * spec.hop_samples, DMA_ALIGN) + port
 
 
 def table_bytes(spec: FrontendSpec) -> int:
@@ -114,12 +121,12 @@ def code_bytes(plan: Plan, spec: FrontendSpec, measured: dict[str, Any]) -> int:
 
 
 def flash_parts(
-    plan: Plan, spec: FrontendSpec, r: int, labels: int, measured: dict[str, Any], name_bytes: int | None = None
-) -> FlashParts:
-    """Flash of the whole firmware."""
-    return FlashParts(
-        plan.const_bytes, table_bytes(spec), pack_bytes(labels, r, name_bytes), code_bytes(plan, spec, measured)
-    )
+    plan: Plan, spec: FrontendSpec, r: int, labels: int, measured: dict[str, Any], name_bytes: int | None = None,
+    port_bytes: int = 0,
+) -> FlashParts:  # fmt: skip
+    """Flash of the whole firmware. port_bytes: code of the board's own drivers, beyond those that stand in for them."""
+    code = code_bytes(plan, spec, measured) + port_bytes
+    return FlashParts(plan.const_bytes, table_bytes(spec), pack_bytes(labels, r, name_bytes), code)
 
 
 def _aligned(size: int, align: int) -> int:

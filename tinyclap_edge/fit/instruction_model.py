@@ -63,6 +63,20 @@ class Machine:
         return self.instructions[found]
 
 
+@dataclass(frozen=True)
+class Port:
+    """What a board's own drivers make of the firmware that an emulator counts.
+
+    code_bytes, dma_bytes: more of flash, and of DMA's buffers; ram_code_bytes: of code that runs in RAM, a copy of flash;
+    static_bytes: in place of the machine's, 0 where nothing was measured.
+    """
+
+    code_bytes: int = 0
+    dma_bytes: int = 0
+    ram_code_bytes: int = 0
+    static_bytes: int = 0
+
+
 @functools.lru_cache(maxsize=1)
 def calibration() -> dict[str, Any]:
     """The committed calibration."""
@@ -77,6 +91,12 @@ def machine_of(board: Board) -> Machine:
     found = calibration()
     name = found["stands_for"][board.core]
     return machine(name, found)
+
+
+def port_of(board: Board) -> Port:
+    """The drivers of a board with a port of its own; nothing for others, and where `make calibrate` has not seen it."""
+    sizes = calibration().get("ports", {}).get(board.name)
+    return Port(**sizes) if sizes else Port()
 
 
 def machine(name: str, found: dict[str, Any]) -> Machine:

@@ -11,6 +11,7 @@ from tinyclap_export.codegen.library import CLibrary, generate
 from tinyclap_export.graph import Graph
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.bare_project import semihost_environment
 from tinyclap_edge.device.build import BuildFailed
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.device.toolchain import find_toolchain
@@ -93,22 +94,28 @@ def write_sample_project(
     return SampleProject(work / "firmware", library, graph, pack)
 
 
-def compile_project(project: Path, board: Board) -> Path:
+def compile_project(project: Path, board: Board, for_chip: bool = False) -> Path:
     """The image of a written project by the compiler itself, as the platform tinyclap-bare would: quicker than PlatformIO.
 
+    for_chip: with the drivers of the chip; otherwise the image that counts instructions. What both share is compiled once.
     The encoder gets -O3 as its manifest says, everything else the common flags. BuildFailed with the compiler's words.
     """
     tool = find_toolchain(board)
-    includes = [f"-I{folder}" for folder in sorted((project / "lib").iterdir())] + [f"-I{project / 'src'}"]
+    environment, drivers = (board.name, "port") if for_chip else (semihost_environment(board), "port_semihost")
+    folders = [*sorted((project / "lib").iterdir()), project / "src", project / "src" / drivers]
+    includes = [f"-I{folder}" for folder in folders]
     encoder = sorted((project / "lib" / "encoder").glob("**/*.c"))
     others = [p for p in sorted(project.glob("lib/**/*.c")) if p not in encoder] + sorted(project.glob("src/*.c"))
     objects = []
-    for flags, sources, name in ((("-O3",), encoder, "encoder.o"), ((), others, "others.o")):
-        objects.append(str(project / name))
-        _run([*tool.cc, *tool.compile_flags, *flags, *includes, "-nostdlib", "-r", *map(str, sources), "-o", objects[-1]],
-             board)  # fmt: skip
-    elf = project / "firmware.elf"
-    script = f"-Wl,-T,{project / 'linker' / f'{board.name}.ld'}"
+    for flags, sources, name in (
+        (("-O3",), encoder, "encoder"), ((), others, "others"), ((), sorted((project / "src" / drivers).glob("*.c")), drivers),
+    ):  # fmt: skip
+        objects.append(str(project / f"{name}.o"))
+        if not Path(objects[-1]).is_file():
+            command = [*tool.cc, *tool.compile_flags, *flags, *includes, "-nostdlib", "-r", *map(str, sources)]
+            _run([*command, "-o", objects[-1]], board)
+    elf = project / f"{environment}.elf"
+    script = f"-Wl,-T,{project / 'linker' / f'{environment}.ld'}"
     _run([*tool.cc, *tool.link_flags, script, *objects, "-o", str(elf), *tool.libraries], board)
     return elf
 

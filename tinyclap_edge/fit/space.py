@@ -121,7 +121,7 @@ def evaluate(corner: Corner, machine: Machine, use: Use, capacity: Capacity = PR
     """Every network of one corner whose depth the window allows."""
     spec, r, window_s = corner.frontend, corner.r, corner.window_s
     hop_rows = max(1, round(use.hop_of(window_s) * spec.sample_rate_hz / spec.hop_samples))
-    static = static_data_bytes(spec, machine.static_bytes)
+    static = static_data_bytes(spec, r, machine.static_bytes)
     found = Found(spec, r, window_s, hop_rows * spec.hop_samples / spec.sample_rate_hz, static)
     alpha, beta, t0, divisor = (v.ravel() for v in np.meshgrid(ALPHAS, BETAS, T0S, DIVISORS, indexing="ij"))
     size = len(alpha)
