@@ -16,6 +16,7 @@ import numpy as np
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import dequantized
+from tinyclap_edge.bundle.gating import saving
 from tinyclap_edge.bundle.golden import Stages, parity_windows
 from tinyclap_edge.bundle.run import Ready, compare
 from tinyclap_edge.device.run_result import Instructions, RunResult
@@ -59,6 +60,8 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
         data |= _cost(bundle.board, bundle.manifest, _median(counted))
         totals = [c.logmel + c.encoder + c.labels for c in counted]
         data["spread"] = {"windows": len(counted), "least": min(totals), "most": max(totals)}
+        if bundle.gate:
+            data["gate"] = saving(bundle, bundle.gate, counted[0], _behind_gate(ready, pcm[0]))
     return data
 
 
@@ -79,6 +82,15 @@ def _start(ready: Ready) -> int:
     assert ready.image is not None
     run = emulator_target(ready.bundle.board, ready.engine).run(ready.image, silent)
     return run.instructions.labels if run.instructions is not None else 0
+
+
+def _behind_gate(ready: Ready, window: np.ndarray) -> Instructions:
+    """Of the first window again, as one of a stream: behind the power gate."""
+    pcm, _ = stream_of_windows(window[None], ready.bundle.spec)
+    assert ready.image is not None
+    run = emulator_target(ready.bundle.board, ready.engine).run(ready.image, pcm, ready.bundle.spec.frames)
+    assert run.instructions is not None
+    return run.instructions
 
 
 def _median(counted: list[Instructions]) -> Instructions:

@@ -182,6 +182,12 @@ def show_bench(data: dict[str, Any]) -> None:
             f"{e['cycles_per_instruction']:g} cycles an instruction at {e['clock_hz'] // 1_000_000} MHz ({e['source']})"
         )
         result(f"energy (estimated): {e['energy_mj']:.3g} mJ ({e['energy_source']})")
+    if "gate" in data:
+        gate, saved = data["gate"], data["gate"]["time_saved"]
+        result(
+            f"power gate: {saved['value']:.0%} of the time is saved on ambient sound ({saved['low']:.0%} to "
+            f"{saved['high']:.0%}), at a miss rate of {gate['asked_miss_rate']:.1%}; it takes {gate['instructions']:,} instructions"
+        )
     if "bytes_by_region" in data:
         rows = [[name, f"{size:,}"] for name, size in data["bytes_by_region"].items()]
         table("", ["region (linked image)", "bytes"], rows, right=(1,))
