@@ -94,25 +94,33 @@ static tce_link_outcome pcm(tce_replay *replay, const uint8_t *payload, uint32_t
     return done(14);
 }
 
-/* u8 stage -> u32 cycles, u32 microseconds */
-static tce_link_outcome run(tce_replay *replay, const uint8_t *payload, uint32_t count, uint8_t *answer) {
+static void run_stage(const tce_replay *replay, uint32_t stage) {
     const tce_replay_config *config = replay->config;
-    if (count != 1U) {
-        return refused(TCE_LINK_ERR_LENGTH, count);
-    }
-    const uint32_t stage = payload[0];
-    const uint32_t rows_wanted = stage == STAGE_FRONTEND ? 1U : config->row_count;
-    if (stage > STAGE_SCORES || replay->rows < rows_wanted) {
-        return refused(TCE_LINK_ERR_STATE, replay->rows);
-    }
-    const uint32_t microseconds = config->microseconds();
-    const uint32_t cycles = config->cycles();
     if (stage == STAGE_FRONTEND) { /* the newest frame again: it gives the same row */
         config->hear(config->context, config->rows + (replay->rows - 1U) * (uint32_t)TCE_LOGMEL_MELS);
     } else if (stage == STAGE_ENCODER) {
         config->encode(config->context);
     } else {
         config->score(config->context);
+    }
+}
+
+/* u8 stage, u16 times -> u32 cycles, u32 microseconds of all of them */
+static tce_link_outcome run(tce_replay *replay, const uint8_t *payload, uint32_t count, uint8_t *answer) {
+    const tce_replay_config *config = replay->config;
+    if (count != 3U) {
+        return refused(TCE_LINK_ERR_LENGTH, count);
+    }
+    const uint32_t stage = payload[0];
+    const uint32_t times = tce_link_get_u16(payload + 1);
+    const uint32_t rows_wanted = stage == STAGE_FRONTEND ? 1U : config->row_count;
+    if (stage > STAGE_SCORES || replay->rows < rows_wanted) {
+        return refused(TCE_LINK_ERR_STATE, replay->rows);
+    }
+    const uint32_t microseconds = config->microseconds();
+    const uint32_t cycles = config->cycles();
+    for (uint32_t i = 0; i < times; ++i) {
+        run_stage(replay, stage);
     }
     tce_link_put_u32(answer, config->cycles() - cycles);
     tce_link_put_u32(answer + 4, config->microseconds() - microseconds);
