@@ -5,7 +5,7 @@
 
 enum { STAGE_FRONTEND = 0, STAGE_ENCODER = 1, STAGE_SCORES = 2 };
 enum { LOGMEL_ROW = 0, NETWORK_INPUT = 1, ARENA = 2, EMBEDDING = 3, SCORES = 4 };
-enum { READ_BYTES = 256 };
+enum { READ_BYTES = 256, RUN_MICROSECONDS = 400000 };
 
 _Static_assert(4 + 2 * TCE_REPLAY_SAMPLES <= TCE_FRAME_PAYLOAD_MAX, "a request of samples is too long");
 _Static_assert((int)READ_BYTES <= (int)TCE_FRAME_PAYLOAD_MAX, "an answer is too long");
@@ -105,7 +105,8 @@ static void run_stage(const tce_replay *replay, uint32_t stage) {
     }
 }
 
-/* u8 stage, u16 times -> u32 cycles, u32 microseconds of all of them */
+/* u8 stage, u16 times -> u32 cycles, u32 microseconds of all of them, u16 times: no further one is begun after
+ * RUN_MICROSECONDS, so that a host cannot hold the board up for long */
 static tce_link_outcome run(tce_replay *replay, const uint8_t *payload, uint32_t count, uint8_t *answer) {
     const tce_replay_config *config = replay->config;
     if (count != 3U) {
@@ -114,17 +115,23 @@ static tce_link_outcome run(tce_replay *replay, const uint8_t *payload, uint32_t
     const uint32_t stage = payload[0];
     const uint32_t times = tce_link_get_u16(payload + 1);
     const uint32_t rows_wanted = stage == STAGE_FRONTEND ? 1U : config->row_count;
-    if (stage > STAGE_SCORES || replay->rows < rows_wanted) {
+    if (stage > STAGE_SCORES || times == 0U || times > TCE_REPLAY_TIMES) {
+        return refused(TCE_LINK_ERR_RANGE, stage > STAGE_SCORES ? 0U : 1U);
+    }
+    if (replay->rows < rows_wanted) {
         return refused(TCE_LINK_ERR_STATE, replay->rows);
     }
     const uint32_t microseconds = config->microseconds();
     const uint32_t cycles = config->cycles();
-    for (uint32_t i = 0; i < times; ++i) {
+    uint32_t run_times = 0;
+    do {
         run_stage(replay, stage);
-    }
+        ++run_times;
+    } while (run_times < times && config->microseconds() - microseconds < RUN_MICROSECONDS);
     tce_link_put_u32(answer, config->cycles() - cycles);
     tce_link_put_u32(answer + 4, config->microseconds() - microseconds);
-    return done(8);
+    tce_link_put_u16(answer + 8, run_times);
+    return done(10);
 }
 
 /* `count` bytes of 16-bit values from byte `offset` on, low byte first. */
@@ -154,7 +161,7 @@ static tce_link_outcome read(const tce_replay *replay, const uint8_t *payload, u
     const uint32_t sizes[] = {2U * TCE_LOGMEL_MELS, config->row_count * TCE_LOGMEL_MELS, config->arena_bytes,
                               config->dim, 2U * labels};
     if (what > SCORES) {
-        return refused(TCE_LINK_ERR_STATE, what);
+        return refused(TCE_LINK_ERR_RANGE, 0);
     }
     if (offset > sizes[what]) {
         return refused(TCE_LINK_ERR_OFFSET, sizes[what]);

@@ -10,7 +10,8 @@
 #include "tce_link.h"
 
 enum {
-    TCE_REPLAY_SAMPLES = 128 /* of one REPLAY_PCM at most */
+    TCE_REPLAY_SAMPLES = 128, /* of one REPLAY_PCM at most */
+    TCE_REPLAY_TIMES = 4096   /* of one REPLAY_RUN at most */
 };
 
 typedef struct {

@@ -23,7 +23,7 @@ from tinyclap_edge.errors import DeviceError, UsageError
 
 READ_BYTES = 256
 PATIENCE_S = 15.0  # a window that is being computed ends within it on any board
-_BEGIN, _PCM, _RUN = struct.Struct("<IHHHHH"), struct.Struct("<IHII"), struct.Struct("<II")
+_BEGIN, _PCM, _RUN = struct.Struct("<IHHHHH"), struct.Struct("<IHII"), struct.Struct("<IIH")
 
 
 class Stage(IntEnum):
@@ -67,10 +67,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Ticks:
-    """How long a stage took. cycles: 0 where the core counts none."""
+    """How long a stage took, all `times` together. cycles: 0 where the core counts none."""
 
     cycles: int
     microseconds: int
+    times: int
 
 
 class Replay:
@@ -112,7 +113,7 @@ class Replay:
             yield Rows(*rows)
 
     def run(self, stage: Stage, times: int = 1) -> Ticks:
-        """Run one stage `times` times on what was sent; how long all of them took."""
+        """Run one stage on what was sent, up to `times` times: fewer where they would take more than half a second."""
         return Ticks(*_unpack(_RUN, self._link.request(Command.REPLAY_RUN, struct.pack("<BH", stage, times))))
 
     def read(self, what: What) -> bytes:
