@@ -24,6 +24,7 @@ MEASUREMENTS = (
     "fit",
     "accuracy",
     "distill",
+    "reduction",
     "link",
     "console",
 )  # modules with main(), one result file each

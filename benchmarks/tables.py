@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import accuracy_tables, code_tables, distill_tables, engine_tables, fit_tables
+from benchmarks import accuracy_tables, code_tables, distill_tables, engine_tables, fit_tables, reduction_tables
 from benchmarks.markdown import ABSENT, code, number, size, table
 from benchmarks.store import Results
 
@@ -268,6 +268,7 @@ TABLES: dict[str, Table] = {
     **_needing("engine", engine_tables.TABLES),
     **_needing("fit", fit_tables.TABLES),
     **_needing("distill", distill_tables.TABLES),
+    **_needing("reduction", reduction_tables.TABLES),
     **_needing(
         "console",
         {
