@@ -58,10 +58,14 @@ class Bundle:
         """The power gate that stands before the encoder, where there is one."""
         return read_gate(self.folder / GATE) if GATE in self.manifest["sha256"] else None
 
+    @property
+    def pack(self) -> LabelPack:
+        """Its labels: rows, thresholds, and which is the background."""
+        return LabelPack.from_bytes((self.folder / "labels.tlp").read_bytes())
+
     def pipeline(self) -> IntegerPipeline:
         """The integer reference of this export."""
-        pack = LabelPack.from_bytes((self.folder / "labels.tlp").read_bytes())
-        return IntegerPipeline(self.spec, read_tflite((self.folder / "encoder.tflite").read_bytes()), pack)
+        return IntegerPipeline(self.spec, read_tflite((self.folder / "encoder.tflite").read_bytes()), self.pack)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import click
 
 from tinyclap_edge.cli.output import progress, result, table, verb, warn
 
+NOTHING = "none of these"
+
 
 @verb("classify")
 @click.argument("files", nargs=-1, required=True)
@@ -51,14 +53,14 @@ def command(
 
 
 def show_ranking(answer: dict[str, Any], top: int) -> None:
-    """A row a file: its best labels with their scores."""
+    """A row a file: its best labels with their scores, and which of all labels a board would tell of."""
     rows = []
     top = min(top, len(answer["labels"]))
     for file in answer["files"]:
         best = file["ranking"][:top]
         shown = [f"{item['label']} {item['score']:.2f}" for item in best]
-        rows.append([Path(file["path"]).name, f"{file['seconds']:.1f} s", *shown])
+        rows.append([Path(file["path"]).name, f"{file['seconds']:.1f} s", *shown, ", ".join(file["heard"]) or NOTHING])
         for note in file["notes"]:
             warn(f"{file['path']}: {note}")
-    table("", ["file", "length", *(f"{i + 1}." for i in range(top))], rows, right=(1,))
+    table("", ["file", "length", *(f"{i + 1}." for i in range(top)), "heard"], rows, right=(1,))
     result(f"{answer['target']} on {answer['board']}, {answer['windows']} windows, digest {answer['digest'][:16]}")
