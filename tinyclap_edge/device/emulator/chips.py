@@ -69,6 +69,9 @@ MakeChip = Callable[[Board, SerialWire, Microphone], Chip]
 # board -> module of this package with `make_chip`; loaded when it is needed
 CHIPS = {
     "stm32f4": "stm32f405",
+    "stm32h7": "stm32h743",
+    "nrf52840": "nrf52840",
+    "rp2040": "rp2040",
 }
 
 

@@ -1,0 +1,108 @@
+"""Virtual bare boards for the tests: an image of port_probe.c with a chip's own port, on the chip's models, in this thread."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from device.images import WARNINGS
+
+from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.device.board_sound import FedSound
+from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
+from tinyclap_edge.device.emulator.machine import Machine
+from tinyclap_edge.device.memory_plan import for_bare_port, linker_script, plan_memory
+from tinyclap_edge.device.toolchain import find_toolchain
+from tinyclap_edge.resources import firmware_dir
+
+PROBE = Path(__file__).with_name("port_probe.c")
+
+
+def bare_image(root: Path, name: str, source: Path = PROBE, toolchain: str = "zig") -> Path:
+    """`source` with the bare port of a board, every warning an error."""
+    board = find_board(name)
+    root.mkdir(parents=True, exist_ok=True)
+    script = root / "board.ld"
+    script.write_text(linker_script(for_bare_port(plan_memory(board, 1024), board)))
+    tool = find_toolchain(board, toolchain)
+    ports, elf = firmware_dir() / "ports", root / f"{name}.elf"
+    folders = [ports / name, ports / "freestanding", ports, firmware_dir() / "labels"]
+    sources = [source, *sorted((ports / name).glob("*.c")), ports / "freestanding" / "tce_memory.c"]
+    command = [*tool.cc, *tool.compile_flags, *WARNINGS, *(f"-I{folder}" for folder in folders), *map(str, sources)]
+    command += [*tool.link_flags, f"-Wl,-T,{script}", "-o", str(elf), *tool.libraries]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return elf
+
+
+class QuietLine:
+    """A line whose other end is the test."""
+
+    def __init__(self) -> None:
+        self.said, self._coming = bytearray(), bytearray()
+        self.on_line: Callable[[], None] = lambda: None
+
+    def type(self, data: bytes) -> None:
+        self._coming += data
+
+    def wait(self, seconds: float | None) -> bool:
+        return bool(self._coming)
+
+    def receive(self, count: int) -> bytes:
+        data = bytes(self._coming[:count])
+        del self._coming[:count]
+        return data
+
+    def send(self, data: bytes) -> None:
+        self.said += data
+        if b"\n" in self.said:
+            self.on_line()
+
+    def wake(self) -> None:
+        pass
+
+
+class ProbedBoard:
+    """A board that runs the probe. `ask` types a question and gives the line that answers it."""
+
+    def __init__(self, image: Path, name: str) -> None:
+        self.board: Board = find_board(name)
+        self.line, self.sound = QuietLine(), FedSound()
+        wire, self.microphone = SerialWire(self.line), Microphone(self.sound)
+        self.microphone.broken = True  # time passes until there is something to hear
+        make_chip = importlib.import_module(f"tinyclap_edge.device.emulator.{name}").make_chip
+        self.chip = make_chip(self.board, wire, self.microphone)
+        self.machine = Machine(self.board, read_elf(image), self.chip, wire, self.microphone)
+        self.line.on_line = self.machine.stop
+
+    def power_up(self) -> str:
+        """Starts it; the first line that it says."""
+        self.machine.power_up()
+        return self.await_line()
+
+    def ask(self, question: str) -> str:
+        self.line.type(question.encode())
+        return self.await_line()
+
+    def hear(self, pcm: np.ndarray) -> None:
+        """Sound for the microphone, until all of it has been heard."""
+        self.microphone.broken = False
+        self.sound.feed(pcm)
+        self.machine._stopping = False
+        self.machine.run(until_quiet=True)
+        self.microphone.broken = True
+
+    def await_line(self, seconds: float = 5.0) -> str:
+        """The next line, within so much of the board's time."""
+        limit = self.machine.now_s + seconds
+        while b"\n" not in self.line.said:
+            assert self.machine.now_s < limit, f"the board says nothing more than {bytes(self.line.said)!r}"
+            self.machine._stopping = False
+            self.machine.run()
+        line, _, rest = bytes(self.line.said).partition(b"\n")
+        self.line.said[:] = rest
+        return line.decode("ascii")
