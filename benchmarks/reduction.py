@@ -5,6 +5,8 @@ The path is a user's `reduce --curve`; rows to train on are the store that the d
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 
 from benchmarks.distill_data import SPEC, TRAIN, WORK, make_data
@@ -13,7 +15,7 @@ from tinyclap_edge.data.corpora import open_corpus
 from tinyclap_edge.distill.rows import open_rows
 from tinyclap_edge.reduce.curve import reduction_curve
 from tinyclap_edge.reduce.train import TrainAtR, train_at_r
-from tinyclap_edge.students.presets import find_student
+from tinyclap_edge.students.presets import MODELS, find_student
 
 STUDENTS = ("nucleo", "small")
 CORPUS = "sounds:1200:1"
@@ -27,7 +29,8 @@ def main() -> None:
         make_data()
     rows, recipe = open_rows(WORK / "train", SPEC), TrainAtR()
     curves = [
-        reduction_curve(
+        {"sha256": hashlib.sha256((MODELS / f"{name}.safetensors").read_bytes()).hexdigest()}
+        | reduction_curve(
             find_student(name), open_corpus(CORPUS), SIZES, lambda student, r: train_at_r(student, rows, r).student
         )
         for name in STUDENTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.markdown import number, percent, table
+from benchmarks.markdown import code, number, percent, table
 from benchmarks.store import Results
 
 _WAYS = ("rotate", "prune", "random", "train")
@@ -21,7 +21,9 @@ def reduction_curves(results: Results) -> str:
     said = (
         f"Zero-shot accuracy, float, {number(curves[0]['clips'])} fresh clips of {curves[0]['classes']} classes (about "
         f"± {margin:.1f} points). `random`: mean of 5 random sets of entries. `train`: along the rotated directions, "
-        f"{training['what']}, {training['steps']} steps on {number(training['rows'])} stored embeddings."
+        f"{training['what']}, {training['steps']} steps on {number(training['rows'])} stored embeddings. Files: "
+        + ", ".join(f"{c['student']} {code(c['sha256'][:16])}" for c in curves)
+        + "."
     )
     return f"{said}\n\n{table(head, rows, right=range(len(head)))}"
 

@@ -95,6 +95,11 @@ class Session:
         if self.examinee.rate_hz == other.examinee.rate_hz:
             self._audio, self._broken, self._kept = other._audio, other._broken, KEPT_BYTES
 
+    def require_words(self) -> None:
+        """UsageError (2), in the model's own words, where it has no text side; asked before an hour of hearing."""
+        if not self.examinee.speaks:
+            self.examinee.embed_text(["sound"])
+
     def classes(self, clips: list[Clip]) -> tuple[str, ...]:
         """The classes that are asked for, in the corpus' order. UsageError (2) for a corpus without labels."""
         present = {label for clip in clips for label in clip.labels}

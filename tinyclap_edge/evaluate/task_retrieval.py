@@ -14,6 +14,7 @@ from tinyclap_edge.evaluate.zeroshot import unit
 
 def retrieval(session: Session) -> dict[str, Any]:
     """R@1, 5, 10 by the clips' own captions, or by the prompts of their classes where there are no captions."""
+    session.require_words()
     heard = session.hear()
     told = [clip.captions for clip in heard.clips]
     result: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from tinyclap_edge.evaluate.zeroshot import unit
 
 def zero_shot(session: Session, heard: Heard | None = None) -> dict[str, Any]:
     """The measure with its interval; accuracy also by fold and by group where the corpus has them."""
+    session.require_words()
     heard = heard or session.hear()
     names = session.classes(heard.clips)
     scores = unit(heard.vectors) @ session.class_rows(names).T  # (n, classes)
