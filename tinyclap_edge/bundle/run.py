@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,53 +18,123 @@ from tinyclap_edge.bundle.read import Bundle
 from tinyclap_edge.device.build import BuildResult, build
 from tinyclap_edge.device.host_target import HostTarget
 from tinyclap_edge.device.run_result import RunResult
-from tinyclap_edge.device.targets import emulator_target, run_windows, stream_of_windows
+from tinyclap_edge.device.targets import Target, emulator_target, run_windows, stream_of_windows
 from tinyclap_edge.errors import NumbersDiffer, UsageError
-
-TARGETS = ("python", "host", "emulator")
 
 
 @dataclass(frozen=True)
-class Ready:
+class Choice:
+    """How a target is to be prepared. engine: which emulator; count: instructions; port, baud: of a serial board."""
+
+    engine: str | None = None
+    count: bool = True
+    on_line: Callable[[str], None] | None = None
+    port: str = ""
+    baud: int = 0  # 0: the board's
+
+
+@dataclass(frozen=True)
+class Ready(ABC):
     """A bundle made ready to run on a target: compiled where it must be."""
 
     bundle: Bundle
     target: str
-    image: Path | None
-    built: BuildResult | None
-    engine: str | None
-    count: bool
+    image: Path | None = None
+    built: BuildResult | None = None
+    engine: str | None = None
+    count: bool = False
 
+    @abstractmethod
     def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
         """Every window of a stream, hop after hop, behind the power gate where there is one.
 
         pcm: (n,) int16, at least one window long.
         """
-        hop = self.bundle.hop_frames
-        if self.target == "python":
-            spec = self.bundle.spec
-            starts = window_starts(pcm.size, spec, hop)
-            windows = np.stack([pcm[s : s + spec.window_total_samples] for s in starts])
-            return keep_shut(self.bundle, self.bundle.pipeline().run(windows)), None
-        return _stages(self._machine(pcm, hop))
 
+    @abstractmethod
     def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
         """Independent windows (n, window_total_samples) int16: each through the encoder, whatever a gate would say."""
-        if self.target == "python":
-            return self.bundle.pipeline().run(windows), None
-        if self.target == "host":
-            assert self.image is not None
-            pcm, hop = stream_of_windows(windows, self.bundle.spec)
-            return _stages(HostTarget().run(self.image, pcm, hop))
-        assert self.image is not None
-        target = emulator_target(self.bundle.board, self.engine, self.count)
-        return _stages(run_windows(target, self.image, windows, self.bundle.spec))
 
-    def _machine(self, pcm: np.ndarray, hop: int) -> RunResult:
+
+class WindowsReady(Ready):
+    """A target that knows windows only: a stream is cut into them."""
+
+    def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
+        spec = self.bundle.spec
+        starts = window_starts(pcm.size, spec, self.bundle.hop_frames)
+        windows = np.stack([pcm[s : s + spec.window_total_samples] for s in starts])
+        stages, result = self.run_windows(windows)
+        return keep_shut(self.bundle, stages), result
+
+
+class PythonReady(WindowsReady):
+    """The integer reference."""
+
+    def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
+        return self.bundle.pipeline().run(windows), None
+
+
+class HostReady(Ready):
+    """The C, compiled for this PC."""
+
+    def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
         assert self.image is not None
-        if self.target == "host":
-            return HostTarget().run(self.image, pcm, hop)
-        return emulator_target(self.bundle.board, self.engine, self.count).run(self.image, pcm, hop)
+        return _stages(HostTarget().run(self.image, pcm, self.bundle.hop_frames))
+
+    def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
+        assert self.image is not None
+        pcm, hop = stream_of_windows(windows, self.bundle.spec)
+        return _stages(HostTarget().run(self.image, pcm, hop))
+
+
+class EmulatorReady(Ready):
+    """The board's image, in unicorn or QEMU."""
+
+    def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
+        assert self.image is not None
+        return _stages(self._target().run(self.image, pcm, self.bundle.hop_frames))
+
+    def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
+        assert self.image is not None
+        return _stages(run_windows(self._target(), self.image, windows, self.bundle.spec))
+
+    def _target(self) -> Target:
+        return emulator_target(self.bundle.board, self.engine, self.count)
+
+
+def _python(bundle: Bundle, work: Path, choice: Choice) -> Ready:
+    return PythonReady(bundle, "python")
+
+
+def _host(bundle: Bundle, work: Path, choice: Choice) -> Ready:
+    """The encoder is generated again, with the portable kernels: this PC has no others."""
+    graph, _ = optimise(bundle.pipeline().encoder)
+    encoder = generate(graph, work / "host-encoder", isa="portable", schedule="auto")
+    program = HostTarget().build(bundle.firmware, work / "host-app", encoder.directory)
+    return HostReady(bundle, "host", program)
+
+
+def _emulator(bundle: Bundle, work: Path, choice: Choice) -> Ready:
+    emulator_target(bundle.board, choice.engine, choice.count)  # says early that no emulator runs this board
+    built = build(bundle.firmware, on_line=choice.on_line, semihosting=True)
+    return EmulatorReady(bundle, "emulator", built.elf, built, choice.engine, choice.count)
+
+
+def _serial(bundle: Bundle, work: Path, choice: Choice) -> Ready:
+    from tinyclap_edge.bundle.serial_target import SerialReady
+
+    return SerialReady(
+        bundle, "serial", engine="serial", port=choice.port, baud=choice.baud or bundle.board.serial.baud
+    )
+
+
+# Where a bundle runs: the integer reference, the C on this PC, the image in an emulator, a board on a port.
+TARGETS: dict[str, Callable[[Bundle, Path, Choice], Ready]] = {
+    "python": _python,
+    "host": _host,
+    "emulator": _emulator,
+    "serial": _serial,
+}
 
 
 def prepare(
@@ -73,24 +144,14 @@ def prepare(
     engine: str | None = None,
     count: bool = True,
     on_line: Callable[[str], None] | None = None,
+    port: str = "",
+    baud: int = 0,
 ) -> Ready:
-    """Compile what the target needs. `work`: where the host program goes. UsageError for a board without emulator."""
+    """Compile what the target needs. `work`: where the host program goes. UsageError for a board without emulator, or an
+    unknown target."""
     if target not in TARGETS:
         raise UsageError(f"unknown target {target!r}", f"one of {', '.join(TARGETS)}")
-    if target == "python":
-        return Ready(bundle, target, None, None, None, False)
-    if target == "host":
-        return Ready(bundle, target, _host_program(bundle, work), None, None, False)
-    emulator_target(bundle.board, engine, count)  # says early that no emulator runs this board
-    built = build(bundle.firmware, on_line=on_line, semihosting=True)
-    return Ready(bundle, target, built.elf, built, engine, count)
-
-
-def _host_program(bundle: Bundle, work: Path) -> Path:
-    """The firmware of a bundle for this PC: its encoder generated again, with the portable kernels."""
-    graph, _ = optimise(bundle.pipeline().encoder)
-    encoder = generate(graph, work / "host-encoder", isa="portable", schedule="auto")
-    return HostTarget().build(bundle.firmware, work / "host-app", encoder.directory)
+    return TARGETS[target](bundle, work, Choice(engine, count, on_line, port, baud))
 
 
 def prepare_pcm(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:

@@ -20,7 +20,9 @@ from tinyclap_export.passes import optimise
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.layer_watch import Difference, LayerWatch, layer_places, reference_maps
 from tinyclap_edge.bundle.read import Bundle
-from tinyclap_edge.bundle.run import Ready, prepare
+from tinyclap_edge.bundle.run import HostReady, Ready, prepare
+from tinyclap_edge.bundle.serial_target import SerialReady
+from tinyclap_edge.bundle.serial_verify import verify_serial
 from tinyclap_edge.bundle.watched_run import watch_frontend, watch_image, watch_library
 from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.host_target import HostTarget
@@ -34,11 +36,19 @@ _ENCODER = Path("lib") / "encoder"
 
 
 def verify(
-    bundle: Bundle, target: str, engine: str | None = None, on_line: Callable[[str], None] | None = None
+    bundle: Bundle,
+    target: str,
+    engine: str | None = None,
+    on_line: Callable[[str], None] | None = None,
+    port: str = "",
+    baud: int = 0,
+    advance: Callable[[int], None] = lambda windows: None,
 ) -> dict[str, Any]:
     """Replay the golden vectors. Returns what was compared; NumbersDiffer (6) names the first stage and layer that
-    differ, CorruptFile (7) a bundle without usable vectors."""
+    differ, CorruptFile (7) a bundle without usable vectors, DeviceError (4) a board that is not the bundle's."""
     pcm, wanted = read_golden(bundle)
+    if target == "serial":
+        return _on_board(bundle, port, baud, pcm, wanted, advance)
     with tempfile.TemporaryDirectory(prefix="tce-verify-") as folder:
         work = Path(folder)
         ready = _prepare(bundle, target, work, engine, on_line)
@@ -64,6 +74,32 @@ def verify(
             name: int(values.size) for name, values in asdict(wanted).items() if getattr(found, name) is not None
         },
         "digest": found.digest(),
+        "identical": True,
+    }
+
+
+def _on_board(
+    bundle: Bundle, port: str, baud: int, pcm: np.ndarray, wanted: Stages, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    """The same over a port: stage by stage, as the board makes them."""
+    ready = prepare(bundle, "serial", Path(), port=port, baud=baud)
+    assert isinstance(ready, SerialReady)
+    where = verify_serial(ready, pcm, wanted, advance)
+    if where is not None:
+        window, difference = where
+        raise NumbersDiffer(
+            f"{bundle.board.name} on {port}: {difference.words()}, in golden window {window}; it is the first that does",
+            "does `verify --target emulator` pass? Then flash it again; if it stays, look at the board's clock and supply",
+        )
+    return {
+        "board": bundle.board.name,
+        "encoder": bundle.manifest["encoder"]["id"],
+        "target": "serial",
+        "engine": port,
+        "encoder_c": OWN,
+        "windows": len(pcm),
+        "stages": {name: int(values.size) for name, values in asdict(wanted).items()},
+        "digest": wanted.digest(),
         "identical": True,
     }
 
@@ -103,7 +139,7 @@ def _prepare(
 ) -> Ready:
     if target == "host" and _portable(bundle):
         program = HostTarget().build(bundle.firmware, work / "host-app")
-        return Ready(bundle, target, program, None, None, False)
+        return HostReady(bundle, target, program)
     return prepare(bundle, target, work, engine, count=False, on_line=on_line)
 
 
