@@ -2,88 +2,166 @@
 
 python -m benchmarks.fit [COUNT]     COUNT random configurations a board (20), writes benchmarks/results/fit.json
 
-Every row is one firmware with random weights, written as an export writes it, compiled as PlatformIO would, and run over
-one window of noise. None of the configurations is in the calibration.
+Every row is one firmware with random weights, written as an export writes it, compiled as PlatformIO would: the image that
+is flashed is linked, and the one that counts is run over one window of noise. None of the configurations is in the
+calibration. A row is kept as soon as it is there, so that a measurement which was stopped goes on; it is made anew once
+firmware, generator, calibration or board have changed.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.store import EMULATED, ESTIMATED, save_result
+from benchmarks.store import EMULATED, ESTIMATED, ROOT, load_results, save_result
 from tinyclap_edge.boards import Board, find_board, load_boards
-from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.bare_ports import has_port
+from tinyclap_edge.device.elf_image import ElfImage, read_elf
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.calibrate_code import count_firmware
 from tinyclap_edge.fit.calibration_set import random_configurations
 from tinyclap_edge.fit.configuration import Configuration
-from tinyclap_edge.fit.cost import Use, cost_of
+from tinyclap_edge.fit.cost import Cost, Use, cost_of
 from tinyclap_edge.fit.instruction_model import machine_of
-from tinyclap_edge.fit.measure import compile_project, write_sample_project
+from tinyclap_edge.fit.measure import SampleProject, compile_project, write_sample_project
 from tinyclap_edge.fit.shipped import preset_table
 from tinyclap_edge.fit.solver import recommend
 from tinyclap_edge.fit.space import Axes, corners, evaluate
 
 BOARDS = ("stm32f4", "stm32h7", "esp32c3", "mps3-an547")
-COUNT, SEED, LABELS = 20, 20261121, 8
+COUNT, SEED, LABELS = 20, 20261128, 8
+STREAMS = 3  # configurations a board whose firmware computes every row once
+STREAMED_HOPS = 4
 QUESTION_S = 0.25  # of latency: a question that every board can answer with a network that plans quickly
+DECIDES = ("firmware", "export/tinyclap_export", "tinyclap_edge/fit", "boards.yaml")  # what a row depends on
 
 
 def main(count: int | None = None) -> None:
     """Everything; see the head of the module."""
-    rows = []
+    found: dict[str, Any] = {
+        "labels": LABELS,
+        "seed": SEED,
+        "rows": [],
+        "streams": [],
+        "kinds": {"instructions": EMULATED, "times": ESTIMATED},
+    }
+    known = {row["key"]: row for rows in _written() for row in rows if "key" in row}
     with tempfile.TemporaryDirectory(prefix="tce-fit-") as work:
         for name in BOARDS:
             board = find_board(name)
-            for i, configuration in enumerate(random_configurations(count or COUNT, SEED)):
-                rows.append(row(configuration, board, i, Path(work) / name))
-                print(f"{name} {i + 1}: {rows[-1]['encoder_error']:+.2%}", file=sys.stderr, flush=True)
-    save_result(
-        "fit",
-        {
-            "labels": LABELS,
-            "rows": rows,
-            "speed": speed(),
-            "answers": [answer(board) for board in load_boards().values()],
-            "presets": [use.to_dict() for use in preset_table()],
-            "kinds": {"instructions": EMULATED, "times": ESTIMATED},
-        },
-    )
+            configurations = random_configurations(count or COUNT, SEED)
+            streamed = [c for c in configurations if not c.net.se][: min(STREAMS, count or COUNT)]
+            for part, measure, chosen in (("rows", row, configurations), ("streams", stream_row, streamed)):
+                for i, configuration in enumerate(chosen):
+                    key = _key(part, board, configuration)
+                    # one folder for all of a board: the compiler keeps what it has compiled by path and content
+                    made = known.get(key) or {"key": key, **measure(configuration, board, i, Path(work) / name)}
+                    found[part].append(made)
+                    save_result("fit", {**_rest(), **found})
+                    print(f"{name}, {part} {i + 1}: {made['encoder_error']:+.2%}", file=sys.stderr, flush=True)
+    found["speed"] = speed()
+    found["answers"] = [answer(board) for board in load_boards().values()]
+    found["presets"] = [use.to_dict() for use in preset_table()]
+    save_result("fit", found)
+
+
+def _written() -> list[list[dict[str, Any]]]:
+    result = load_results().get("fit", {})
+    return [result.get("rows", []), result.get("streams", [])]
+
+
+def _rest() -> dict[str, Any]:
+    """What an unfinished measurement leaves as it was, so that the tables of the pages stand meanwhile."""
+    result = load_results().get("fit", {})
+    return {name: result[name] for name in ("speed", "answers", "presets") if name in result}
+
+
+def _key(part: str, board: Board, configuration: Configuration) -> str:
+    """Names a row by all that decides it."""
+    whole = f"{part} {board.name} {configuration.text()} {LABELS} {_sources()}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=1)
+def _sources() -> str:
+    digest = hashlib.sha256()
+    for place in DECIDES:
+        root = ROOT / place
+        paths = [root] if root.is_file() else sorted(p for s in ("*.[ch]", "*.py", "*.json") for p in root.rglob(s))
+        for path in paths:
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def row(configuration: Configuration, board: Board, seed: int, work: Path) -> dict[str, Any]:
     """One firmware: foretold, linked, run."""
-    isa = machine_of(board).isa
-    sample = write_sample_project(configuration, board, isa, seed, work, LABELS)
-    elf = compile_project(sample.folder, board)
-    image = read_elf(elf)
-    used = image.bytes_by_region(board.regions, board.name)
     spec = configuration.frontend
+    sample = _sample(configuration, board, seed, work, "auto")
+    counting = compile_project(sample.folder, board)
     cost = cost_of(configuration, board, Use(spec.frames * spec.hop_samples / spec.sample_rate_hz, LABELS))
-    ram = {r.name: r.used for r in cost.regions if r.kind == "ram"}
-    counted = count_firmware(elf, board, configuration)
+    counted = count_firmware(counting, board, configuration)
     return {
-        "board": board.name,
-        "configuration": configuration.text(),
-        "macs": cost.macs,
-        "schedule": cost.schedule,
-        "ram_planned": ram,
-        "ram_linked": {name: used[name] for name in ram},
-        "ram_exact": all(used[name] == size for name, size in ram.items()),
-        "flash_planned": cost.flash_bytes,
-        "flash_linked": image.flash_bytes,
-        "flash_error": cost.flash_bytes / image.flash_bytes - 1,
+        **_linked(sample, board, cost),
         "encoder_predicted": cost.instructions["encoder"],
         "encoder_emulated": counted.encoder,
         "encoder_error": cost.instructions["encoder"] / counted.encoder - 1,
         "frontend_error": cost.instructions["frontend"] / counted.logmel - 1,
         "toolchain": find_toolchain(board).version,
+    }
+
+
+def stream_row(configuration: Configuration, board: Board, seed: int, work: Path) -> dict[str, Any]:
+    """One firmware that computes every row once: foretold, linked, run for some hops after its first window."""
+    spec = configuration.frontend
+    hop_rows = min(spec.frames, max(1, round(1.28 * spec.sample_rate_hz / spec.hop_samples)))
+    sample = _sample(configuration, board, seed, work, "continuous")
+    counting = compile_project(sample.folder, board)
+    cost = cost_of(
+        configuration, board, Use(hop_rows * spec.hop_samples / spec.sample_rate_hz, LABELS, continuous=True)
+    )
+    settled = spec.frames // hop_rows + 2  # hops until the first embedding has come for certain
+    runs = [count_firmware(counting, board, configuration, hop_rows * n) for n in (settled, settled + STREAMED_HOPS)]
+    emulated = (runs[1].encoder - runs[0].encoder) / STREAMED_HOPS
+    return {
+        **_linked(sample, board, cost),
+        "hop_rows": hop_rows,
+        "encoder_predicted": cost.instructions["encoder"],
+        "encoder_emulated": round(emulated),
+        "encoder_error": cost.instructions["encoder"] / emulated - 1,
+    }
+
+
+def _sample(configuration: Configuration, board: Board, seed: int, work: Path, schedule: str) -> SampleProject:
+    for made in (work / "firmware").glob("*.o"):
+        made.unlink()
+    return write_sample_project(configuration, board, machine_of(board).isa, seed, work, LABELS, schedule)
+
+
+def _linked(sample: SampleProject, board: Board, cost: Cost) -> dict[str, Any]:
+    """The image that is flashed against what was planned of it."""
+    image: ElfImage = read_elf(compile_project(sample.folder, board, for_chip=has_port(board)))
+    used = image.bytes_by_region(board.regions, board.name)
+    ram = {r.name: r.used for r in cost.regions if r.kind == "ram"}
+    linked = {r.name: used[r.name] for r in board.regions if r.kind == "ram" and r.name in used}
+    return {
+        "board": board.name,
+        "image": "of the chip" if has_port(board) else "of the emulated board",
+        "configuration": cost.configuration.text(),
+        "macs": cost.macs,
+        "schedule": cost.schedule,
+        "ram_planned": ram,
+        "ram_linked": linked,
+        "ram_exact": ram == linked,
+        "flash_planned": cost.flash_bytes,
+        "flash_linked": image.flash_bytes,
+        "flash_error": cost.flash_bytes / image.flash_bytes - 1,
     }
 
 

@@ -50,7 +50,8 @@ NEAR = 0.12  # of the wanted multiply-accumulates, as a share
 def shapes(count: int) -> list[Configuration]:
     """Shapes spread evenly over the logarithm of MACs, in an order of which every beginning is spread as well; depth and
     window are drawn first, so that the many networks of few blocks do not crowd out the others."""
-    rng, found = random.Random(SEED), []
+    rng = random.Random(SEED)
+    found: list[Configuration] = []
     for i in range(count):
         wanted = LEAST_MACS * (MOST_MACS / LEAST_MACS) ** _spread(i + 1)
         while len(found) == i:

@@ -23,7 +23,7 @@ from tinyclap_edge.fit.cost import cost_of
 from tinyclap_edge.fit.solver import Answer, recommend
 from tinyclap_edge.students.presets import find_student
 
-STUDENT, FORM, CORPUS = "small", "int8", "sounds:600:1:10"
+STUDENT, FORM, CORPUS = "small", "int8", "sounds:360:1:10"
 WINDOWS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 BOARD, LATENCY_S = "stm32f4", 0.25
 PICTURE = ROOT / "docs" / "windows.svg"
@@ -31,8 +31,8 @@ PICTURE = ROOT / "docs" / "windows.svg"
 
 def main() -> None:
     """See the head of the module."""
-    heard = evaluate(open_examinee(STUDENT, FORM), open_corpus(CORPUS), Request(windows=WINDOWS_S), _say)
     board = find_board(BOARD)
+    heard = evaluate(open_examinee(STUDENT, FORM), open_corpus(CORPUS), Request(windows=WINDOWS_S), _say)
     rows = [{**row, **cost_at(row["window_s"], board)} for row in heard["temporal support"]["rows"]]
     curve = AccuracyCurve({row["window_s"]: row["accuracy"]["value"] for row in rows})
     answer = recommend(board, Budgets(latency_s=LATENCY_S), curve)

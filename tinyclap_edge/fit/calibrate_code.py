@@ -82,9 +82,13 @@ def build_sample(
     return Built(configuration, labels, names, plan_graph(sample.graph, isa), read_elf(elf), symbols_of(elf), counted)
 
 
-def count_firmware(elf: Path, board: Board, configuration: Configuration) -> Instructions:
-    """Instructions of a firmware over one window of noise. ToolMissing (3) where nothing here counts for the board."""
-    pcm = np.random.default_rng(0).normal(0, 3000, configuration.frontend.window_total_samples).astype(np.int16)
+def count_firmware(elf: Path, board: Board, configuration: Configuration, more_rows: int = 0) -> Instructions:
+    """Instructions of a firmware over one window of noise, and so many rows of the log-mel after it.
+
+    ToolMissing (3) where nothing here counts for the board.
+    """
+    samples = configuration.frontend.window_total_samples + more_rows * configuration.frontend.hop_samples
+    pcm = np.random.default_rng(0).normal(0, 3000, samples).astype(np.int16)
     if board.emulator.unicorn:
         counted = emulator_target(board, "unicorn").run(elf, pcm).instructions
         assert counted is not None

@@ -75,11 +75,11 @@ class SampleProject:
 
 
 def write_sample_project(
-    configuration: Configuration, board: Board, isa: str, seed: int, work: Path, labels: int = 4
+    configuration: Configuration, board: Board, isa: str, seed: int, work: Path, labels: int = 4, schedule: str = "auto"
 ) -> SampleProject:
     """The whole firmware of a configuration with random weights: project in `work`/firmware, as `export` writes it."""
     graph = sample_graph(configuration, seed)
-    library = generate(graph, work / "c", isa=isa, schedule="auto")
+    library = generate(graph, work / "c", isa=isa, schedule=schedule)
     spec, pack = configuration.frontend, sample_pack(configuration, labels, seed)
     quant = graph.tensors[graph.inputs[0]].quant
     assert quant is not None
