@@ -41,7 +41,9 @@ int tce_app_listen(tce_app *app) {
     tce_capture_skip(&app->capture, TCE_LOGMEL_HOP);
     tce_app_row(app, app->rows[app->next_row]);
 #if TCE_GATE
-    tce_gate_columns(app->row_q8, TCE_LOGMEL_MELS, TCE_LOGMEL_FLOOR_Q8, app->gate_columns[app->next_row]);
+    if (app->config->gate != 0) {
+        tce_gate_columns(app->row_q8, TCE_LOGMEL_MELS, TCE_LOGMEL_FLOOR_Q8, app->gate_columns[app->next_row]);
+    }
 #endif
     app->next_row = app->next_row + 1 == TCE_APP_ROWS ? 0 : app->next_row + 1;
     app->rows_free -= app->rows_free < TCE_APP_ROWS;

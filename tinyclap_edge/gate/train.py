@@ -114,7 +114,7 @@ def with_decisions(tree: Any, least: float) -> Any:
     For integers x <= 7.5 is x <= 7. Where both sides of a comparison say the same, it is gone.
     """
     make, arguments, state = tree.tree_.__reduce__()
-    nodes, scores = state["nodes"], _leaf_scores(tree)
+    nodes, scores = state["nodes"], leaf_scores(tree)
     kept: list[np.void] = []
     answers: list[tuple[float, float]] = []
 
@@ -149,14 +149,17 @@ def with_decisions(tree: Any, least: float) -> Any:
     return decided
 
 
-def _leaf_scores(tree: Any) -> np.ndarray:
-    """(nodes,) share of events among the balanced training windows that reached each node."""
-    values = tree.tree_.value[:, 0, :]
-    return np.asarray(values[:, 1] / values.sum(1))
+def leaf_scores(tree: Any) -> np.ndarray:
+    """(nodes,) share of events among the balanced training windows that reached each node, by Laplace's rule of succession.
+
+    So a leaf that many ambient windows reached and no event ranks below one that few did.
+    """
+    values, weight = tree.tree_.value[:, 0, :], tree.tree_.weighted_n_node_samples
+    return np.asarray((values[:, 1] / values.sum(1) * weight + 1) / (weight + 2))
 
 
 def _scores(tree: Any, features: np.ndarray) -> np.ndarray:
-    return _leaf_scores(tree)[tree.apply(features)]
+    return leaf_scores(tree)[tree.apply(features)]
 
 
 def _version(package: str) -> str:
