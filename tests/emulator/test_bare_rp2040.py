@@ -9,7 +9,6 @@ import pytest
 from emulator.bare_boards import ProbedBoard, bare_image
 
 from tinyclap_edge.device.elf_image import read_elf
-from tinyclap_edge.device.emulator.peripheral import ResetCause
 from tinyclap_edge.device.emulator.rp2040_pio import StateMachine, cycles_a_sample
 from tinyclap_edge.device.emulator.rp2040_rom import boot_checksum
 from tinyclap_edge.device.flash_image import make_image
@@ -73,63 +72,9 @@ def test_the_uf2_file_holds_the_image_block_by_block(elf: Path, tmp_path: Path) 
         assert memory[segment.address - 0x10000000 :][: len(segment.data)] == segment.data
 
 
-def test_what_comes_over_the_line_is_answered(board: ProbedBoard) -> None:
-    assert [board.ask(byte) for byte in "xyz"] == ["x", "y", "z"]
-    assert board.ask("c") == "cycles=0"  # this core counts none
-
-
-def test_halves_of_the_microphone_come_in_order_and_to_the_sample(board: ProbedBoard) -> None:
-    assert board.ask("h") == "audio=0"
-    pcm = np.random.default_rng(3).integers(-30000, 30000, 7 * HALF).astype(np.int16)
-    begun = board.machine.now_s
-    board.hear(pcm)
-    assert board.ask("s") == f"halves=7 overruns=0 sum={pcm[6 * HALF :].sum(dtype=int)}"
-    assert 0.06 < board.machine.now_s - begun < 0.19  # 70 ms of sound, and up to a tick
-
-
-def test_a_page_of_flash_is_erased_programmed_and_read_back_by_the_book(board: ProbedBoard) -> None:
-    assert board.ask("f") == "flash=1 sectors=16"
-    assert board.chip.flash.cells.broken_rules == [] and board.chip.flash.cells.operations == 2
-
-
-def test_sound_that_an_erase_swallows_is_counted_and_what_follows_is_heard(board: ProbedBoard) -> None:
-    board.ask("h")
-    board.sound.feed(np.zeros(100 * HALF, np.int16))
-    board.microphone.broken = False
-    assert board.ask("f") == "flash=1 sectors=16"  # 45 ms without interrupts
-    board.hear(np.full(HALF, 7, np.int16))
-    halves, overruns, total = (int(word.split("=")[1]) for word in board.ask("s").split())
-    assert 0 < overruns < 3 and halves > 90 and total == 7 * HALF
-
-
-def test_an_unfed_watchdog_resets_the_board_which_knows_why_and_what_it_kept(board: ProbedBoard) -> None:
-    assert board.ask("r").startswith("reset=0 ")
-    assert (board.ask("k"), board.ask("w")) == ("keeps", "watched")
-    watched = board.machine.now_s
-    assert board.await_line() == "PROBE"
-    assert 0.35 < board.machine.now_s - watched < 0.65
-    assert board.machine.reset_causes == [ResetCause.POWER, ResetCause.WATCHDOG]
-    assert board.ask("r") == f"reset=3 kept={0x5AA5}"
-
-
-def test_the_end_tells_the_stack_that_was_used(board: ProbedBoard) -> None:
-    stack, ticks, _ = (int(word.split("=")[1]) for word in board.ask("e").split())
-    assert 100 < stack < 2000 and ticks > 0
-
-
 def test_a_pio_program_that_reads_a_period_early_is_found() -> None:
     good = [0xE02F, 0xA842, 0xA042, 0x4801, 0x0043, 0xE82D, 0xA042, 0x0846, 0xF03E, 0xB842, 0xB042, 0x184A]
     assert cycles_a_sample(StateMachine(good, (0, 11), 16)) == 128
     early = [0x4801 if i == 1 else word for i, word in enumerate(good)]
     with pytest.raises(DeviceError, match="does not hear"):
         cycles_a_sample(StateMachine(early, (0, 11), 16))
-
-
-@pytest.mark.parametrize("toolchain", ["gcc"])
-def test_an_image_of_gcc_starts_too(tmp_path: Path, toolchain: str) -> None:
-    import shutil
-
-    if not shutil.which("arm-none-eabi-gcc"):
-        pytest.skip("this gcc is not installed")
-    made = ProbedBoard(bare_image(tmp_path, NAME, toolchain=toolchain), NAME)
-    assert made.power_up() == "PROBE" and made.ask("f") == "flash=1 sectors=16"
