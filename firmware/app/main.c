@@ -2,18 +2,6 @@
 #include "tce_app.h"
 #include "tce_config.h"
 
-#ifndef TCE_RING_SAMPLES
-#define TCE_RING_SAMPLES 4096 /* 256 ms at 16 kHz: what may come while the encoder lets no sound in */
-#endif
-#ifndef TCE_EVENT_SMOOTHING
-#define TCE_EVENT_SMOOTHING  1 /* half way to the new score each window */
-#define TCE_EVENT_REFRACTORY 2
-#define TCE_EVENT_HYSTERESIS 655 /* Q15: 0.02 */
-#endif
-#ifndef TCE_WATCHDOG_MS
-#define TCE_WATCHDOG_MS 8000 /* an RP2040 waits 8.3 s at most */
-#endif
-
 _Static_assert((TCE_RING_SAMPLES & (TCE_RING_SAMPLES - 1)) == 0, "the ring is no power of two");
 _Static_assert(TCE_RING_SAMPLES >= TCE_LOGMEL_WINDOW + TCE_LOGMEL_HOP, "the ring holds no frame");
 

@@ -99,6 +99,36 @@ void tce_encoder_run(uint8_t *arena)
     tce_encoder_layer_01_narrow(arena);
 }}
 """
+# The same encoder without end: it keeps its rows, and gives an embedding at any time.
+_ENDLESS_H = _ENCODER_H.replace(
+    "int8_t *tce_encoder_input(uint8_t *arena);\nvoid tce_encoder_run(uint8_t *arena);\n"
+    "const int8_t *tce_encoder_output(const uint8_t *arena);\n",
+    f"#define TCE_ENCODER_FIRST_ROWS {ROWS}\nvoid tce_encoder_start(uint8_t *arena);\n"
+    "void tce_encoder_push(uint8_t *arena, const int8_t *row);\nint tce_encoder_embedding(uint8_t *arena, int8_t *out);\n",
+)
+_ENDLESS_C = (
+    "#include <string.h>\n"
+    + _ENCODER_C.replace("int8_t *tce_encoder_input(", "static int8_t *rows_of(")
+    .replace("const int8_t *tce_encoder_output(", "static const int8_t *output_of(")
+    .replace("void tce_encoder_run(uint8_t *arena)\n{", "static void run(uint8_t *arena)\n{")
+    + f"""
+void tce_encoder_start(uint8_t *arena)
+{{
+    memset(arena, 0, {ROWS * MELS});
+}}
+void tce_encoder_push(uint8_t *arena, const int8_t *row)
+{{
+    memmove(arena, arena + {MELS}, {(ROWS - 1) * MELS});
+    memcpy(rows_of(arena) + {(ROWS - 1) * MELS}, row, {MELS});
+}}
+int tce_encoder_embedding(uint8_t *arena, int8_t *out)
+{{
+    run(arena);
+    memcpy(out, output_of(arena), {DIM});
+    return 1;
+}}
+"""
+)
 _LABELS_H = """#ifndef TCE_LABELS_H
 #define TCE_LABELS_H
 #include <stddef.h>
@@ -150,16 +180,17 @@ int tce_labels_score(const tce_labels *p, const int8_t *embedding, int32_t zero_
 """
 
 
-def write_parts(root: Path, arena_bytes: int = ARENA, ballast_bytes: int = 0) -> dict[str, Path]:
-    """The three folders under `root`: {"encoder", "frontend", "labels"}. `ballast_bytes` of constants make the encoder heavy."""
+def write_parts(root: Path, arena_bytes: int = ARENA, ballast_bytes: int = 0, endless: bool = False) -> dict[str, Path]:
+    """The three folders under `root`: {"encoder", "frontend", "labels"}. `ballast_bytes` of constants make the encoder
+    heavy; endless: it takes rows without end."""
     ballast = ""
     if ballast_bytes:
         ballast = f"__attribute__((used, retain)) const uint8_t tce_encoder_ballast[{ballast_bytes}] = {{1}};\n"
     files = {
         "frontend/tce_logmel.h": _LOGMEL_H,
         "frontend/tce_logmel.c": _LOGMEL_C,
-        "encoder/tce_encoder.h": _ENCODER_H.replace("@ARENA@", str(arena_bytes)),
-        "encoder/tce_encoder.c": _ENCODER_C + ballast,
+        "encoder/tce_encoder.h": (_ENDLESS_H if endless else _ENCODER_H).replace("@ARENA@", str(arena_bytes)),
+        "encoder/tce_encoder.c": (_ENDLESS_C if endless else _ENCODER_C) + ballast,
         "labels/tce_labels.h": _LABELS_H,
         "labels/tce_labels.c": _LABELS_C,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from device.fake_firmware import HANGING_SAMPLE
 from serial_boards import PCM, Firmware, built_firmware, lines_of, pack
 
 from tinyclap_edge.device.board_sound import FedSound
+from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.events import EventDetector
 from tinyclap_edge.device.link import Command, Link, Refusal, Refused
 from tinyclap_edge.device.link_labels import pull, push, show
@@ -201,3 +203,11 @@ def test_an_oversized_pack_half_a_frame_and_commands_cut_short_leave_the_board_r
         link.stream.write(b"\0\x40\xa1\x10half of a frame")
         assert_every_command_is_answered(link)
         assert link.hello().damaged_frames == 1 and board.running
+
+
+def test_nothing_in_the_image_allocates_memory(firmware: Firmware) -> None:
+    symbols = read_elf(firmware.elf).symbols
+    assert "tce_app_main" in symbols
+    assert not [
+        name for name in symbols if re.fullmatch(r"_*(m|c|re|aligned_)?alloc(_r)?|_*free(_r)?|_*sbrk(_r)?", name)
+    ]

@@ -31,5 +31,5 @@ def emulated_board(
         raise UsageError(f"{flash} is no file", "name the file that keeps the labels")
     rate = bundle.spec.sample_rate_hz
     pcm = np.zeros(rate, np.int16) if audio is None else read_audio(audio, rate).pcm
-    image = build(bundle.firmware).elf
+    image = build(bundle.firmware, semihosting=True).elf
     return EmulatorBoard(bundle.board, image, PacedSound(pcm, rate), flash, bundle.hop_frames, baud)

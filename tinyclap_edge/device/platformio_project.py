@@ -19,13 +19,14 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.bare_project import bare_files, semihost_environment
 from tinyclap_edge.device.label_flash import label_pack_source
+from tinyclap_edge.device.link_monitor import EventSettings
 from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_core import TOOLBOX, fill_toolbox
 from tinyclap_edge.device.registry_project import built_by_registry, registry_files
@@ -53,6 +54,9 @@ class FirmwareConfig:
     input_zero_point: int
     hop_frames: int = DEFAULT_HOP_FRAMES
     stack_bytes: int = DEFAULT_STACK_BYTES
+    events: EventSettings = field(default_factory=EventSettings)
+    ring_samples: int = 4096  # 256 ms at 16 kHz: what may come while the encoder lets no sound in
+    watchdog_ms: int = 8000  # an RP2040 waits 8.3 s at most
 
     def __post_init__(self) -> None:
         if not _WORD.fullmatch(self.version):
@@ -66,6 +70,10 @@ class FirmwareConfig:
             raise UsageError(f"stack_bytes={self.stack_bytes} must be 1024 .. 1048576 and a multiple of 16")
         if not -128 <= self.input_zero_point <= 127:
             raise UsageError(f"input_zero_point={self.input_zero_point} is no int8")
+        if not 1024 <= self.ring_samples <= 1 << 17 or self.ring_samples & (self.ring_samples - 1):
+            raise UsageError(f"ring_samples={self.ring_samples} must be 1024 .. 131072 and a power of two")
+        if not 500 <= self.watchdog_ms <= 30_000:
+            raise UsageError(f"watchdog_ms={self.watchdog_ms} is outside 500..30000")
 
 
 @dataclass(frozen=True)
@@ -237,6 +245,14 @@ def config_header(board: Board, config: FirmwareConfig) -> str:
 #define TCE_INPUT_MULTIPLIER {config.input_multiplier}
 #define TCE_INPUT_SHIFT {config.input_shift}
 #define TCE_INPUT_ZERO_POINT ({config.input_zero_point})
+
+/* when a score is an event, see tce_events.h: windows, and Q15; a host may change them over the link */
+#define TCE_EVENT_SMOOTHING {config.events.smoothing}
+#define TCE_EVENT_REFRACTORY {config.events.refractory_windows}
+#define TCE_EVENT_HYSTERESIS {config.events.hysteresis_q15}
+
+#define TCE_RING_SAMPLES {config.ring_samples} /* of sound, a power of two */
+#define TCE_WATCHDOG_MS {config.watchdog_ms}
 
 #endif
 """
