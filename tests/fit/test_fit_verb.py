@@ -21,6 +21,8 @@ ARCH = "phinet:alpha=0.25,beta=1,t0=3,N=5,se=0,hswish=0,padding=same"
         (("--window", "1", "--hop", "3"), 2, ("a hop is at most one window",)),
         (("--explain", "phinet:alfa=2"), 2, ("alpha",)),
         (("--accuracy-curve", "absent.json"), 2, ("evaluate --window",)),
+        (("--rank", "absent.json"), 2, ("no predictor",)),
+        (("--picture", "a.svg"), 2, ("--accuracy-curve",)),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_hint(options: tuple[str, ...], code: int, words: tuple[str, ...]) -> None:
