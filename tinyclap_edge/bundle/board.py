@@ -15,12 +15,17 @@ from tinyclap_edge.errors import UsageError
 
 
 def emulated_board(
-    bundle: Bundle, flash: Path, audio: Path | str | None = None, baud: int | None = None
+    bundle: Bundle,
+    flash: Path,
+    audio: Path | str | None = None,
+    baud: int | None = None,
+    watchdog_ms: int | None = None,
 ) -> EmulatorBoard:
     """A board that is ready to start: use it as a context.
 
     flash: the file that keeps its labels; audio: a sound file that it hears again and again at its own speed, silence by
-    default; baud: the speed of its line, None: no slower than this PC. UsageError for a board that unicorn has no core of; else as `build` and `read_audio`.
+    default; baud: the speed of its line, None: no slower than this PC; watchdog_ms: of its watchdog, None: it has none.
+    UsageError for a board that unicorn has no core of; else as `build` and `read_audio`.
     """
     if not bundle.board.emulator.unicorn:
         raise UsageError(
@@ -32,4 +37,4 @@ def emulated_board(
     rate = bundle.spec.sample_rate_hz
     pcm = np.zeros(rate, np.int16) if audio is None else read_audio(audio, rate).pcm
     image = build(bundle.firmware, semihosting=True).elf
-    return EmulatorBoard(bundle.board, image, PacedSound(pcm, rate), flash, bundle.hop_frames, baud)
+    return EmulatorBoard(bundle.board, image, PacedSound(pcm, rate), flash, bundle.hop_frames, baud, watchdog_ms)

@@ -16,9 +16,12 @@ from tinyclap_edge.cli.output import progress, result, say, verb
 @click.option("--audio", type=click.Path(dir_okay=False), help="What it listens to, again and again; default: silence.")
 @click.option("--flash", type=click.Path(dir_okay=False), help="File that keeps pushed labels; default: forgotten.")
 @click.option("--baud", type=click.IntRange(300), help="Make bytes take the time they take at this speed.")
+@click.option(
+    "--watchdog", type=click.IntRange(100), metavar="MS", help="Reset it when it hangs for so long; default: never."
+)
 @click.option("--port-file", type=click.Path(dir_okay=False), help="File to write the port's name to.")
 def command(
-    bundle: str, audio: str | None, flash: str | None, baud: int | None, port_file: str | None
+    bundle: str, audio: str | None, flash: str | None, baud: int | None, watchdog: int | None, port_file: str | None
 ) -> dict[str, Any]:
     """Run an export (directory or .tce) as a serial board in the emulator until Ctrl-C; its port is printed."""
     from tinyclap_edge.bundle.board import emulated_board
@@ -26,7 +29,7 @@ def command(
 
     with open_bundle(bundle) as opened, tempfile.TemporaryDirectory(prefix="tce-board-") as work:
         with progress(f"building {opened.board.name}"):
-            board = emulated_board(opened, Path(flash) if flash else Path(work) / "labels.flash", audio, baud)
+            board = emulated_board(opened, Path(flash) if flash else Path(work) / "labels.flash", audio, baud, watchdog)
         with board as running:
             result(running.port)
             say(f"{opened.board.name} listens, Ctrl-C ends it; `tinyclap-edge labels show --port {running.port}`")
@@ -36,4 +39,9 @@ def command(
                 running.join()
             except KeyboardInterrupt:
                 say("stopped")
-            return {"port": running.port, "board": opened.board.name, "lost_bytes": running.line.lost_bytes}
+            return {
+                "port": running.port,
+                "board": opened.board.name,
+                "lost_bytes": running.line.lost_bytes,
+                "resets": running.resets,
+            }
