@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyclap_edge.boards import find_board
+from tinyclap_edge.boards import Board, find_board
 
 SCHEMA = 1
 
@@ -45,13 +45,36 @@ def layers_of(data: dict[str, Any]) -> list[dict[str, Any]]:
 def figures_of(data: dict[str, Any]) -> list[Figure]:
     """Latency apart for front end, encoder and scoring, memory by region, stack, flash, MACs, estimated energy.
 
-    Instructions, time and energy are there where the target counts instructions, sizes where an image was linked.
+    Instructions are there where an emulator counted them, time and energy where that was done or a board timed itself,
+    sizes where an image was linked.
     """
     board = find_board(data["board"])
     counted = data.get("instructions")
     parts = dict(counted) if isinstance(counted, dict) else {"encoder": counted, "total": counted} if counted else {}
     names = {"frontend": "front end", "encoder": "encoder", "labels": "scoring", "total": "one window"}
     found = [Figure(f"{names[k]}: instructions", "instructions", parts[k]) for k in names if k in parts]
+    measured = data.get("seconds") or {}
+    if measured:  # by the board's own clock
+        how = "emulated board" if data.get("emulated") else "measured"
+        for key, name in names.items():
+            found += [Figure(f"{name}: cycles", "cycles", data["cycles"][key])] if "cycles" in data else []
+            found.append(Figure(f"{name}: time ({how})", "ms", round(measured[key] * 1e3, 4)))
+        found.append(Figure("one window: energy (estimated)", "mJ", round(data["energy_mj"], 5)))
+    else:
+        found += _estimates(board, parts, names)
+    kinds = {region.name: region.kind for region in board.regions}
+    ram = data.get("ram") or {n: v for n, v in data.get("bytes_by_region", {}).items() if kinds.get(n) == "ram"}
+    found += [Figure(f"RAM: {name}", "bytes", size) for name, size in sorted(ram.items())]
+    for key, name in (("stack_bytes", "stack: high-water mark"), ("flash_bytes", "flash")):
+        if data.get(key):
+            found.append(Figure(name, "bytes", data[key]))
+    found.append(Figure("encoder: multiply-accumulates", "MACs", data["macs"]))
+    return found
+
+
+def _estimates(board: Board, parts: dict[str, int], names: dict[str, str]) -> list[Figure]:
+    """Time and energy from counted instructions."""
+    found = []
     for key, name in names.items():
         if key in parts:
             milliseconds = board.estimate_seconds(parts[key])[0] * 1e3
@@ -60,11 +83,4 @@ def figures_of(data: dict[str, Any]) -> list[Figure]:
         power = board.power.active_mw_per_mhz * board.clock_hz / 1e6
         energy = board.estimate_seconds(parts["total"])[0] * power
         found.append(Figure("one window: energy (estimated)", "mJ", round(energy, 5)))
-    kinds = {region.name: region.kind for region in board.regions}
-    ram = data.get("ram") or {n: v for n, v in data.get("bytes_by_region", {}).items() if kinds.get(n) == "ram"}
-    found += [Figure(f"RAM: {name}", "bytes", size) for name, size in sorted(ram.items())]
-    for key, name in (("stack_bytes", "stack: high-water mark"), ("flash_bytes", "flash")):
-        if data.get(key):
-            found.append(Figure(name, "bytes", data[key]))
-    found.append(Figure("encoder: multiply-accumulates", "MACs", data["macs"]))
     return found

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyclap_edge.cli.output import progress, result, table, verb
-from tinyclap_edge.errors import UsageError
+from tinyclap_edge.cli.bench_serial import SerialOptions, bench_boards, show_serial
+from tinyclap_edge.cli.output import progress, result, table, verb, warn
+from tinyclap_edge.cli.port_options import port_options
+from tinyclap_edge.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
     from tinyclap_edge.bundle.baseline import Comparison
@@ -20,12 +23,17 @@ DEFAULT_LIMIT = "2%"
 @verb("bench")
 @click.argument("model", required=False, type=click.Path())
 @click.option("--board", help="Board; not needed with --bundle.")
-@click.option("--target", default="emulator", show_default=True, help="python, host or emulator.")
+@click.option("--target", default="emulator", show_default=True, help="python, host, emulator or serial.")
 @click.option("--bundle", help="An export; without it one is made on the spot.")
 @click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
 @click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
-@click.option("--windows", type=click.IntRange(1, 1000), default=2, show_default=True,
-              help="Golden windows to run; random inputs for MODEL.")  # fmt: skip
+@click.option("--windows", type=click.IntRange(1, 1000),
+              help="Golden windows to run; random inputs for MODEL. By default 2, on serial boards 5.")  # fmt: skip
+@port_options
+@click.option("--min-seconds", type=click.FloatRange(0, 600), default=10.0, show_default=True,
+              help="On serial boards: how long each stage runs on each window, and 10 times at least.")  # fmt: skip
+@click.option("--measurements", type=click.Path(file_okay=False),
+              help="Folder that keeps what boards were measured at, for `fit`; by default the user's.")  # fmt: skip
 @click.option("--schedule", type=click.Choice(["layers", "rows", "auto"]), help="For MODEL; auto by default.")
 @click.option(
     "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
@@ -44,7 +52,12 @@ def command(
     bundle: str | None,
     student: str | None,
     labels: str | None,
-    windows: int,
+    windows: int | None,
+    port: str | None,
+    baud: int | None,
+    hardware_map: str | None,
+    min_seconds: float,
+    measurements: str | None,
     schedule: str | None,
     engine: str | None,
     json_path: str | None,
@@ -55,12 +68,15 @@ def command(
 ) -> dict[str, Any]:
     """Count what one window costs; fail (exit code 6) if a byte differs from the integer reference.
 
-    With MODEL.tflite, any int8 model: instructions, MACs and instructions a MAC by layer, memory and flash.
+    With MODEL.tflite, any int8 model: instructions, MACs and instructions a MAC by layer, memory and flash. With --target serial, the
+    boards on --port or in --hardware-map time themselves.
     """
     from tinyclap_edge.bundle import baseline as earlier
     from tinyclap_edge.bundle import bench_files
-    from tinyclap_edge.bundle.figures import record
+    from tinyclap_edge.cli.source import bundle_for
 
+    serial = SerialOptions(port, baud, hardware_map, min_seconds, measurements)
+    serial.check(target)
     files = (("--json-path", json_path), ("--junit-path", junit_path), ("--action-path", action_path))
     for option, path in files:
         bench_files.check_folder(option, path)
@@ -75,13 +91,54 @@ def command(
             raise UsageError("MODEL.tflite and --bundle, --student or --labels exclude each other", "give one of them")
         if not board or target != "emulator":
             raise UsageError("a model is measured on an emulated board", f"tinyclap-edge bench {model} --board stm32h7")
-        data = _model(model, board, windows, schedule or "auto", engine)
-    else:
-        if schedule:
-            raise UsageError("--schedule goes with MODEL.tflite", "an export has chosen its own")
-        data = _export(bundle, board, student, labels, target, windows, engine)
-    made = record(data, data["student"] if model is None else Path(model).stem)
-    (show_bench if model is None else show_model)(data)
+        data = _model(model, board, windows or 2, schedule or "auto", engine)
+        return _publish(data, Path(model).stem, files, before, limit)
+    if schedule:
+        raise UsageError("--schedule goes with MODEL.tflite", "an export has chosen its own")
+    if target != "serial":
+        data = _export(bundle, board, student, labels, target, windows or 2, engine)
+        return _publish(data, data["student"], files, before, limit)
+    with bundle_for(bundle, board, student, labels, target, engine) as opened:
+        done = bench_boards(opened, serial, windows or 5)
+    if len(done) == 1:
+        return _publish(done[0][1], done[0][1]["student"], files, before, limit)
+    records, regressions = [], []
+    for device, data in done:
+        apart = tuple((option, _apart(path, device.id)) for option, path in files)
+        try:
+            records.append({"id": device.id, **_publish(data, data["student"], apart, before, limit)})
+        except GateFailed as error:
+            warn(f"{device.id}: {error.fact}")
+            regressions.append(error)
+    if regressions:
+        raise regressions[0]
+    return {"boards": records}
+
+
+def _apart(path: str | None, device: str) -> str | None:
+    """figures.json -> figures-ID.json: a file for each of several boards."""
+    if path is None:
+        return None
+    word = re.sub(r"[^0-9A-Za-z]+", "-", device).strip("-")
+    return str(Path(path).with_stem(f"{Path(path).stem}-{word}"))
+
+
+def _publish(
+    data: dict[str, Any],
+    what: str,
+    files: tuple[tuple[str, str | None], ...],
+    before: dict[str, Any] | None,
+    limit: float,
+) -> dict[str, Any]:
+    """Show the figures, write the files (record, JUnit, action), compare with the baseline: the record. GateFailed (1)."""
+    from tinyclap_edge.bundle import baseline as earlier
+    from tinyclap_edge.bundle import bench_files
+    from tinyclap_edge.bundle.figures import record
+
+    json_path, junit_path, action_path = (path for _, path in files)
+    made = record(data, what)
+    show = show_serial if data["target"] == "serial" else show_bench if "student" in data else show_model
+    show(data)
     if json_path:
         bench_files.write_record(Path(json_path), made)
     if action_path:

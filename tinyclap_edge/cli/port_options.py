@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from tinyclap_edge.errors import UsageError
+from tinyclap_edge.errors import TinyclapError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,42 @@ def wired(port: str | None, baud: int | None, hardware_map: str | None, board: s
 
     found = find_port(find_board(board))
     return [Wired(found.name, found.name, baud or _speed(board) or BAUD, board)]
+
+
+def at_once(
+    boards: list[Wired], work: Callable[[Wired], R]
+) -> tuple[list[tuple[Wired, R]], list[tuple[Wired, TinyclapError]]]:
+    """`work` for each board, all at the same time: what it returned, and the boards with the errors where it failed.
+
+    Threads are left behind at Ctrl-C, and end with the program.
+    """
+    done: dict[int, R] = {}
+    failed: dict[int, BaseException] = {}
+
+    ended = [threading.Event() for _ in boards]  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
+
+    def run(index: int) -> None:
+        try:
+            done[index] = work(boards[index])
+        except BaseException as error:
+            failed[index] = error
+        finally:
+            ended[index].set()
+
+    if len(boards) == 1:
+        run(0)
+    else:
+        for index in range(len(boards)):
+            threading.Thread(target=run, args=(index,), daemon=True).start()
+        for event in ended:
+            while not event.wait(0.2):
+                pass
+    errors = []
+    for index, error in sorted(failed.items()):
+        if not isinstance(error, TinyclapError):
+            raise error
+        errors.append((boards[index], error))
+    return [(boards[index], result) for index, result in sorted(done.items())], errors
 
 
 def _speed(board: str | None) -> int:
