@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tinyclap_edge.device.board_sound import FedSound
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.machine import Machine
+from tinyclap_edge.device.emulator.peripheral import Peripheral
 from tinyclap_edge.device.memory_plan import for_bare_port, linker_script, plan_memory
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.resources import firmware_dir
@@ -44,7 +46,7 @@ class QuietLine:
 
     def __init__(self) -> None:
         self.said, self._coming = bytearray(), bytearray()
-        self.on_line: Callable[[], None] = lambda: None
+        self.on_said: Callable[[], None] = lambda: None
 
     def type(self, data: bytes) -> None:
         self._coming += data
@@ -59,11 +61,26 @@ class QuietLine:
 
     def send(self, data: bytes) -> None:
         self.said += data
-        if b"\n" in self.said:
-            self.on_line()
+        self.on_said()
 
     def wake(self) -> None:
         pass
+
+
+class _AlarmClock(Peripheral):
+    """Stops the machine at a time of the board's."""
+
+    def __init__(self) -> None:
+        super().__init__(0xF0000000, 4)
+        self.at_s = -1.0
+        self.stop: Callable[[], None] = lambda: None
+
+    def due_s(self) -> float | None:
+        return self.at_s if self.at_s >= 0 else None
+
+    def advance(self) -> None:
+        self.at_s = -1.0
+        self.stop()
 
 
 class ProbedBoard:
@@ -76,8 +93,10 @@ class ProbedBoard:
         self.microphone.broken = True  # time passes until there is something to hear
         make_chip = importlib.import_module(f"tinyclap_edge.device.emulator.{name}").make_chip
         self.chip = make_chip(self.board, wire, self.microphone)
-        self.machine = Machine(self.board, read_elf(image), self.chip, wire, self.microphone)
-        self.line.on_line = self.machine.stop
+        self._clock = _AlarmClock()
+        chip = replace(self.chip, peripherals=[*self.chip.peripherals, self._clock])
+        self.machine = Machine(self.board, read_elf(image), chip, wire, self.microphone)
+        self.line.on_said = self._clock.stop = self.machine.stop
 
     def power_up(self) -> str:
         """Starts it; the first line that it says."""
@@ -88,13 +107,24 @@ class ProbedBoard:
         self.line.type(question.encode())
         return self.await_line()
 
+    def run_for(self, seconds: float, until_said: bool = False) -> None:
+        """Runs on in the board's time, or only until something is said."""
+        self._clock.at_s = self.machine.now_s + seconds
+        end = self._clock.at_s
+        while self.machine.now_s < end and not self.machine.dark:
+            if until_said and self.line.said:
+                break
+            self.machine._stopping = False
+            self.machine.run()
+
     def hear(self, pcm: np.ndarray) -> None:
         """Sound for the microphone, until all of it has been heard."""
         self.microphone.broken = False
         self.sound.feed(pcm)
+        on_said, self.line.on_said = self.line.on_said, lambda: None
         self.machine._stopping = False
         self.machine.run(until_quiet=True)
-        self.microphone.broken = True
+        self.line.on_said, self.microphone.broken = on_said, True
 
     def await_line(self, seconds: float = 5.0) -> str:
         """The next line, within so much of the board's time."""
