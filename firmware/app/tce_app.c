@@ -12,7 +12,7 @@ _Static_assert(TCE_LOGMEL_HOP <= TCE_LOGMEL_WINDOW, "frames that do not overlap 
 #endif
 
 /* Another stream of samples: nothing of the rows, of what the encoder remembers and of the smoothed scores goes on. */
-static void restart(tce_app *app) {
+static void tce_app_restart(tce_app *app) {
     app->stream = app->capture.streams;
     app->rows_until_window = TCE_APP_FIRST_ROWS;
     tce_app_encoder_start(app);
@@ -34,7 +34,7 @@ int tce_app_listen(tce_app *app) {
         return 0;
     }
     if (app->stream != app->capture.streams) {
-        restart(app);
+        tce_app_restart(app);
     }
     const tce_stage_time begin = tce_app_since(app, (tce_stage_time){0});
     tce_capture_peek(&app->capture, app->pcm, TCE_LOGMEL_WINDOW);
@@ -63,7 +63,7 @@ int tce_app_score(tce_app *app) {
     return tce_labels_score(&app->slots.labels, app->embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, app->scores);
 }
 
-static void write_window(tce_app *app) {
+static void tce_app_write_window(tce_app *app) {
     tce_text *text = &app->text;
     tce_text_string(text, "W ");
     tce_text_decimal(text, (int32_t)app->counters.windows);
@@ -80,7 +80,7 @@ static void write_window(tce_app *app) {
 }
 
 /* A label begins. */
-static void event(void *context, int32_t label) {
+static void tce_app_event(void *context, int32_t label) {
     tce_app *app = context;
     int32_t length = 0;
     const char *name = tce_labels_name(&app->slots.labels, label, &length);
@@ -96,7 +96,7 @@ static void event(void *context, int32_t label) {
 
 /* Ring of rows -> embedding. Where a power gate stays shut the encoder does not run: an embedding of zeros, which
  * scores 0 for every label. */
-static void embed(tce_app *app) {
+static void tce_app_embed(tce_app *app) {
 #if TCE_GATE
     if (app->config->gate != 0 && tce_gate_opens(app->gate_columns[0], TCE_APP_ROWS, app->next_row) == 0) {
         __builtin_memset(app->embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, TCE_ENCODER_OUTPUT_BYTES);
@@ -107,14 +107,14 @@ static void embed(tce_app *app) {
 }
 
 /* Ring of rows -> encoder -> scores -> events. */
-static int run_window(tce_app *app) {
+static int tce_app_window(tce_app *app) {
     app->rows_until_window += app->config->hop_frames;
     while (app->rows_until_window <= 0) { /* the one after it is due already */
         app->rows_until_window += app->config->hop_frames;
         app->counters.missed++;
     }
     tce_stage_time begin = tce_app_since(app, (tce_stage_time){0});
-    embed(app);
+    tce_app_embed(app);
     app->counters.encoder = tce_app_since(app, begin);
     begin = tce_app_since(app, (tce_stage_time){0});
     const int scored = tce_app_score(app);
@@ -122,15 +122,15 @@ static int run_window(tce_app *app) {
     if (scored != TCE_LABELS_OK) {
         return tce_app_fail(app, TCE_SAFE_SCORE, scored);
     }
-    write_window(app);
-    tce_events_take(&app->events, &app->slots.labels, app->scores, event, app);
+    tce_app_write_window(app);
+    tce_events_take(&app->events, &app->slots.labels, app->scores, tce_app_event, app);
     tce_monitor_scores(&app->monitor, app->counters.windows);
     app->counters.windows++;
     return 1;
 }
 
 /* Sleeps until sound or bytes have come: 1, or 0 when neither can come any more. */
-static int await(tce_app *app) {
+static int tce_app_await(tce_app *app) {
     const int listens = app->capture.mode == TCE_CAPTURE_LISTEN || app->health.safe != TCE_SAFE_NONE;
     const int sound = listens && app->port.capture != NULL && app->capture.audio.ended == 0U;
     const int events = tce_port_link_wait(&app->port_link, &app->port, sound);
@@ -145,13 +145,13 @@ int tce_app_step(tce_app *app) {
     tce_app_link_serve(app);
     tce_mlperf_run(&app->mlperf);
     if (app->stream != app->capture.streams) {
-        restart(app);
+        tce_app_restart(app);
     }
     const int due = app->rows_until_window <= 0; /* while the one before was computed */
     if (app->capture.mode != TCE_CAPTURE_LISTEN || (!due && tce_app_listen(app) == 0)) {
-        return await(app);
+        return tce_app_await(app);
     }
-    const int going = app->rows_until_window > 0 ? 1 : run_window(app);
+    const int going = app->rows_until_window > 0 ? 1 : tce_app_window(app);
     tce_health_advance(&app->health, app->capture.came, app->counters.rows, app->counters.windows);
     return going;
 }

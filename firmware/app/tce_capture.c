@@ -8,7 +8,7 @@ static void in_order(void) {
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-static void take(void *context, const int16_t *half, uint32_t count) {
+static void tce_capture_take(void *context, const int16_t *half, uint32_t count) {
     tce_capture *capture = context;
     const uint32_t mode = capture->mode;
     const uint32_t written = capture->written;
@@ -35,7 +35,7 @@ static void take(void *context, const int16_t *half, uint32_t count) {
 void tce_capture_open(tce_capture *capture, int16_t *ring, uint32_t ring_samples, int16_t *halves,
                       uint32_t half_samples) {
     *capture = (tce_capture){
-        .audio = {.halves = halves, .samples = half_samples, .context = capture, .taken = take},
+        .audio = {.halves = halves, .samples = half_samples, .context = capture, .taken = tce_capture_take},
         .ring = ring,
         .size = ring_samples,
         .mode = TCE_CAPTURE_RECORD,

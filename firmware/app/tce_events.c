@@ -4,7 +4,7 @@ void tce_events_restart(tce_events *events) {
     events->begun = 0;
 }
 
-static void smooth(tce_events *events, const int16_t *scores, int32_t count) {
+static void tce_events_smooth(tce_events *events, const int16_t *scores, int32_t count) {
     const uint32_t shift = events->settings.smoothing;
     const int32_t half = (1 << shift) >> 1;
     for (int32_t i = 0; i < count; ++i) {
@@ -20,7 +20,7 @@ static void smooth(tce_events *events, const int16_t *scores, int32_t count) {
 
 void tce_events_take(tce_events *events, const tce_labels *labels, const int16_t *scores,
                      void (*event)(void *context, int32_t label), void *context) {
-    smooth(events, scores, labels->count);
+    tce_events_smooth(events, scores, labels->count);
     for (int32_t i = 0; i < labels->count; ++i) {
         tce_event_state *state = &events->labels[i];
         const int32_t threshold = tce_labels_threshold(labels, i);

@@ -7,7 +7,7 @@ layer. So code is split into phases by function name, and code outside every nam
     tce_logmel_*                            -> the front end
     tce_labels_*                            -> scoring
     other tce_encoder_*                     -> the schedule: which layer makes which row, and when
-    tce_app_*, tce_port_*, tce_text_*, main, tce_semihost_*  -> the application
+    tce_{app,capture,events,health,monitor,port,semihost,text}_*, main  -> the application
     everything else (kernels, memory functions, the compiler's run-time)    -> inherits
 
 Returning from a layer lands in the schedule: no stack need be followed.
@@ -24,7 +24,7 @@ from tinyclap_edge.device.run_result import Instructions
 
 INHERIT = -1
 START, APPLICATION, LOGMEL, LABELS, SCHEDULE, FIRST_LAYER = 0, 1, 2, 3, 4, 5
-_APPLICATION = re.compile(r"(tce_app_|tce_port_|tce_text_|tce_semihost_).*|main")
+_APPLICATION = re.compile(r"tce_(app|capture|events|health|monitor|port|semihost|text)_.*|main")
 _LAYER = re.compile(r"tce_encoder_layer_(\d+)(_.*)?")
 _START = re.compile(r"tce_(reset|start|fault|trap)")
 
