@@ -81,6 +81,9 @@ int tce_port_audio_start(tce_port *port, tce_port_audio *audio) {
     if (bytes > HALF_BYTES_MAX || bytes % 4U != 0U) {
         return TCE_PORT_ERR_AUDIO;
     }
+    audio->overruns = 0;
+    audio->heard = 0;
+    audio->ended = 0;
     port->capture = audio;
     capture = audio;
     connect_pins();

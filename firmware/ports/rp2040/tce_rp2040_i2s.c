@@ -94,6 +94,9 @@ int tce_port_audio_start(tce_port *port, tce_port_audio *audio) {
     tce_rp2040_dma *dma = TCE_RP2040_DMA;
     const uint32_t fill = CTRL_HALFWORDS | CTRL_INCREMENT_WRITE | ((uint32_t)TREQ_PIO0_RX0 << 15);
     const uint32_t restore = CTRL_WORDS | ((uint32_t)TREQ_ALWAYS << 15);
+    audio->overruns = 0;
+    audio->heard = 0;
+    audio->ended = 0;
     port->capture = audio;
     capture = audio;
     for (uint32_t half = 0; half < 2U; ++half) {
