@@ -97,3 +97,39 @@ def test_add_writes_a_pack_that_the_export_accepts(exports, tmp_path: Path):
 def test_add_wants_one_source_and_one_place(arguments, says):
     done = CliRunner().invoke(command, ["add", "a", "--encoder", "nowhere", *arguments], standalone_mode=False)
     assert isinstance(done.exception, UsageError) and says in done.exception.fact
+
+
+def test_a_background_row_is_added_once_and_replaced_under_its_name():
+    row = np.array([0, 0, 127], np.int8)
+    pack = with_label(a_pack(), "room", row, background=True)
+    assert pack.background == 3 and pack.names[3] == "room"
+    again = with_label(pack, "room", -row, background=True)
+    assert again.background == 3 and (again.rows[3] == -row).all()
+    assert with_label(a_pack(), "b", row, background=True).background == 1
+    with pytest.raises(UsageError, match="a background row already, 'room'"):
+        with_label(pack, "b", row, background=True)
+    assert LabelPack.from_bytes(pack.to_bytes()).background == 3
+
+
+def test_recordings_may_follow_one_another_behind_audio(exports, tmp_path: Path):
+    out = tmp_path / "more.tlp"
+    audio = [str(data_file(f"examples/{name}.wav")) for name in ("rain", "police_siren")]
+    arguments = ["add", "this place", "--background", "--audio", *audio, "--encoder", str(exports("stm32f4"))]
+    done = CliRunner().invoke(command, [*arguments, "--out", str(out)], standalone_mode=False)
+    assert done.exception is None, done.exception
+    pack = LabelPack.from_bytes(out.read_bytes())
+    assert pack.names[-1] == "this place" and pack.background == len(pack.names) - 1
+    with open_bundle(exports("stm32f4")) as bundle:
+        assert (pack.rows[-1] == row_from_examples(bundle, [Path(file) for file in audio])).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("my", "bell", "--text", "x"), "one name too many"),
+        (("--audio", "a.wav", "b.wav", "bell"), "the name comes first"),
+    ],
+)
+def test_add_says_which_word_is_out_of_place(arguments, says):
+    done = CliRunner().invoke(command, ["add", *arguments, "--encoder", "x", "--out", "o"], standalone_mode=False)
+    assert isinstance(done.exception, UsageError) and says in done.exception.fact + done.exception.hint

@@ -68,8 +68,10 @@ class TextTower:
         try:
             import torch
             from transformers import AutoModel, AutoTokenizer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise ToolMissing(f"the text tower needs {error.name}", f"`{INSTALL}`") from error
+        disable_progress_bar()  # of its loading: a second, told to nobody
         self._torch = torch
         self._device = device
         self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
