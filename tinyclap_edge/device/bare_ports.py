@@ -17,6 +17,10 @@ _STM32 = (*_CORTEX_M, "arm_stm32/*.[ch]")
 # Patterns in firmware/ports, by board.
 PORTS: dict[str, tuple[str, ...]] = {
     "stm32f4": (*_STM32, "stm32f405/*.[ch]"),
+    "stm32h7": (*_STM32, "stm32h743/*.[ch]"),
+    "nrf52840": (*_CORTEX_M, "nrf52840/*.[ch]"),
+    "rp2040": ("rp2040/*.[ch]",),
+    "esp32c3": ("esp32c3/*.[ch]",),
 }
 SEMIHOSTING = ("semihost/*.[ch]", "semihost_link/*.[ch]")
 

@@ -31,6 +31,9 @@ class Core(Protocol):
     def pending(self) -> bool:
         """Whether an interrupt waits that would wake the core, taken or not."""
 
+    def held_back(self) -> bool:
+        """Whether an interrupt waits only until the program, not a handler, turns interrupts on again."""
+
     def deliver(self) -> bool:
         """Enter the handler of a waiting interrupt if the core would now; whether it did."""
 

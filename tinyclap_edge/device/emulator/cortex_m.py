@@ -137,6 +137,10 @@ class CortexM:
         """Whether an enabled interrupt waits; it wakes the core even while PRIMASK keeps it from being taken."""
         return any(self.control.enabled(line) for line in self.lines)
 
+    def held_back(self) -> bool:
+        """Whether an interrupt waits for PRIMASK, or for the end of an if-then block."""
+        return self._interrupted is None and self.pending()
+
     def deliver(self) -> bool:
         """Enter the handler of the most urgent interrupt, unless interrupts are off or another handler runs."""
         if not self.lines or self._interrupted is not None or self._read("PRIMASK") & 1:

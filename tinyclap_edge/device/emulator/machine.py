@@ -48,7 +48,7 @@ class Machine:
         self.reset_causes: list[ResetCause] = []
         self.dark = False  # the power has been cut
         self._wanted_reset: ResetCause | None = None
-        self._stopping = False
+        self._stopping = self._loading = False
         self._instruction_s = board.time.cycles_per_instruction / board.clock_hz
         self._uc = open_unicorn()
         self.engine = new_engine(board, image)
@@ -81,24 +81,30 @@ class Machine:
             self.chip.core.lines.discard(line)
         elif line not in self.chip.core.lines:
             self.chip.core.lines.add(line)
-            self.engine.emu_stop()
+            self._end_slice()
 
     def spend(self, seconds: float) -> None:
         """Let time pass; the slice ends where something has become due."""
         self.now_s += seconds
         due = self._due_s()
         if due is not None and due <= self.now_s:
-            self.engine.emu_stop()
+            self._end_slice()
 
     def reset(self, cause: ResetCause) -> None:
         """Reset behind the access that is under way."""
         self._wanted_reset = cause
-        self.engine.emu_stop()
+        self._end_slice()
 
     def cut_power(self) -> None:
         """Ends the run; `power_up` begins another one with the flash as it was left."""
         self.dark = True
-        self.engine.emu_stop()
+        self._end_slice()
+
+    def _end_slice(self) -> None:
+        """Stop where the core stands, as far as that can be done: a load is carried out again when the engine goes on, a
+        store must not be, so one that sets something off only does so when the slice ends by itself."""
+        if self._loading:
+            self.engine.emu_stop()
 
     # What the owner of the board does.
 
@@ -149,7 +155,7 @@ class Machine:
         """One slice: until something is due, an interrupt comes, or the core sleeps."""
         core = self.chip.core
         count = _SLICE
-        if core.pending():
+        if core.held_back():
             count = 1  # interrupts are off, a few instructions long: what woke the core is taken behind them
         elif (due := self._due_s()) is not None:
             count = max(1, min(_SLICE, int((due - self.now_s) / self._instruction_s) + 1))
@@ -195,17 +201,21 @@ class Machine:
 
     def _load(self, _engine: Any, offset: int, size: int, page: int) -> int:
         peripheral = self._peripheral(page + offset)
-        return peripheral.read(page + offset - peripheral.base, size) if peripheral else 0
+        self._loading = True
+        try:
+            return peripheral.read(page + offset - peripheral.base, size)
+        finally:
+            self._loading = False
 
     def _store(self, _engine: Any, offset: int, size: int, value: int, page: int) -> None:
         peripheral = self._peripheral(page + offset)
-        if peripheral and not self.dark:
+        if not self.dark:
             peripheral.write(page + offset - peripheral.base, size, value)
 
     def _store_flash(self, _engine: Any, _access: int, address: int, size: int, value: int, _user: Any) -> bool:
         return self.dark or self.chip.flash.store(address, size, value & ((1 << 8 * size) - 1))
 
-    def _peripheral(self, address: int) -> Peripheral | None:
+    def _peripheral(self, address: int) -> Peripheral:
         for peripheral in self._by_page[address & -_PAGE]:
             if peripheral.base <= address < peripheral.base + peripheral.size:
                 return peripheral

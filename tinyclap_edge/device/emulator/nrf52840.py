@@ -1,0 +1,328 @@
+"""nRF52840: the models behind a virtual board of it. nRF52840 Product Specification v1.7; names are the specification's."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
+from tinyclap_edge.device.emulator.chips import Chip
+from tinyclap_edge.device.emulator.cortex_m import CortexM
+from tinyclap_edge.device.emulator.flash_array import FlashArray
+from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
+
+_PAGE = 4096
+_INTENSET, _INTENCLR = 0x304, 0x308
+
+
+class NrfPeripheral(Peripheral):
+    """Events that are registers, interrupts by an event's place: event 0x100 + 4 n has bit n of INTENSET."""
+
+    LINE: ClassVar[int] = -1
+
+    def __init__(self, base: int) -> None:
+        super().__init__(base, 0x1000)
+
+    def on_read(self, offset: int) -> int:
+        return super().on_read(_INTENSET if offset == _INTENCLR else offset)
+
+    def on_write(self, offset: int, value: int) -> None:
+        if offset < 0x100:
+            if value:
+                self.task(offset)
+            return
+        enabled = self.registers.get(_INTENSET, 0)
+        if offset == _INTENSET:
+            value |= enabled
+        elif offset == _INTENCLR:
+            offset, value = _INTENSET, enabled & ~value
+        super().on_write(offset, value)
+        self._interrupt()
+
+    def task(self, offset: int) -> None:
+        """A task is started."""
+
+    def event(self, offset: int) -> None:
+        """An event happens."""
+        self.registers[offset] = 1
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self.LINE < 0:
+            return
+        enabled = self.registers.get(_INTENSET, 0)
+        events = (n for n in range(32) if enabled >> n & 1)
+        self.board.set_line(self.LINE, any(self.registers.get(0x100 + 4 * n, 0) for n in events))
+
+
+class ClockAndPower(NrfPeripheral):
+    """CLOCK and POWER: the crystal starts at once; RESETREAS gathers causes until somebody clears them."""
+
+    HFCLKSTART, HFCLKSTARTED, RESETREAS = 0x000, 0x100, 0x400
+    HOLDS: ClassVar[frozenset[int]] = frozenset({RESETREAS})
+    CAUSES: ClassVar[dict[ResetCause, int]] = {
+        ResetCause.POWER: 0, ResetCause.PIN: 1, ResetCause.WATCHDOG: 2, ResetCause.SOFTWARE: 4,
+    }  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__(0x40000000)
+
+    def reset(self, cause: ResetCause) -> None:
+        """The bit of this cause beside the others."""
+        super().reset(cause)
+        self.registers[self.RESETREAS] = self.registers.get(self.RESETREAS, 0) | self.CAUSES[cause]
+
+    def on_write(self, offset: int, value: int) -> None:
+        if offset == self.RESETREAS:
+            value = self.registers.get(offset, 0) & ~value
+        super().on_write(offset, value)
+
+    def task(self, offset: int) -> None:
+        if offset == self.HFCLKSTART:
+            self.event(self.HFCLKSTARTED)
+
+
+class Uarte(NrfPeripheral):
+    """UARTE0: EasyDMA both ways. A byte that comes while no buffer is open waits in the FIFO of six."""
+
+    STARTRX, STARTTX = 0x000, 0x008
+    ENDRX, ENDTX, RXSTARTED = 0x110, 0x120, 0x14C
+    SHORTS, ENABLE, BAUDRATE = 0x200, 0x500, 0x524
+    RXD_PTR, RXD_MAXCNT, RXD_AMOUNT, TXD_PTR, TXD_MAXCNT = 0x534, 0x538, 0x53C, 0x544, 0x548
+    LINE = 2
+    IN_SILENCE = True
+    FIFO = 6
+
+    def __init__(self, wire: SerialWire) -> None:
+        super().__init__(0x40002000)
+        self._wire = wire
+
+    def reset(self, cause: ResetCause) -> None:
+        """Off."""
+        super().reset(cause)
+        self._fifo = bytearray()
+        self._open: tuple[int, int] | None = None  # the buffer that is being filled: address, bytes left
+        self._sent_at: float | None = None
+        self.lost = 0
+
+    def task(self, offset: int) -> None:
+        if offset == self.STARTRX:
+            self._open = (self.registers.get(self.RXD_PTR, 0), self.registers.get(self.RXD_MAXCNT, 0))
+            self.event(self.RXSTARTED)
+            self._fill()
+        elif offset == self.STARTTX and self.registers.get(self.ENABLE, 0) == 8:
+            count = self.registers.get(self.TXD_MAXCNT, 0)
+            self._wire.put(self.board.read_memory(self.registers.get(self.TXD_PTR, 0), count))
+            self._sent_at = self.board.now_s + count * self._wire.byte_s
+
+    def on_read(self, offset: int) -> int:
+        if offset == self.ENDTX and self._sent_at is not None:  # whoever looks waits
+            self.board.spend(max(0.0, self._sent_at - self.board.now_s))
+            self._sent_at = None
+            self.event(self.ENDTX)
+        return super().on_read(offset)
+
+    def due_s(self) -> float | None:
+        return self._wire.due_s()
+
+    def advance(self) -> None:
+        while (byte := self._wire.take(self.board.now_s)) is not None:
+            if len(self._fifo) < self.FIFO:
+                self._fifo.append(byte)
+            else:
+                self.lost += 1
+        self._fill()
+
+    def _fill(self) -> None:
+        """Bytes of the FIFO into the buffer, while neither event of the byte before is still unseen."""
+        while (
+            self._fifo
+            and self._open
+            and not self.registers.get(self.ENDRX, 0)
+            and not self.registers.get(self.RXSTARTED, 0)
+        ):
+            address, left = self._open
+            self.board.write_memory(address, bytes([self._fifo.pop(0)]))
+            self._open = (address + 1, left - 1) if left > 1 else None
+            if self._open is None:
+                self.event(self.ENDRX)
+                if self.registers.get(self.SHORTS, 0) & 1 << 5:
+                    self.task(self.STARTRX)
+
+    def on_write(self, offset: int, value: int) -> None:
+        super().on_write(offset, value)
+        if offset in (self.ENDRX, self.RXSTARTED, self.RXD_PTR):
+            self._fill()
+
+
+class Timer0(NrfPeripheral):
+    """TIMER0 in 32 bits: 16 MHz through its prescaler, one capture and one compare register."""
+
+    START, CLEAR, CAPTURE0, COMPARE1, BITMODE, PRESCALER, CC0, CC1 = (
+        0x000, 0x00C, 0x040, 0x144, 0x508, 0x510, 0x540, 0x544,
+    )  # fmt: skip
+    LINE = 8
+
+    def __init__(self) -> None:
+        super().__init__(0x40008000)
+
+    def reset(self, cause: ResetCause) -> None:
+        """Stopped at 0."""
+        super().reset(cause)
+        self._begun: float | None = None
+        self._alarm: float | None = None
+
+    def _tick_s(self) -> float:
+        return float((1 << self.registers.get(self.PRESCALER, 0)) / 16e6)
+
+    def count(self) -> int:
+        """The counter now."""
+        if self._begun is None:
+            return 0
+        return int((self.board.now_s - self._begun) / self._tick_s() + 1e-6) & 0xFFFFFFFF
+
+    def task(self, offset: int) -> None:
+        if offset in (self.START, self.CLEAR) and self.registers.get(self.BITMODE, 0) == 3:
+            self._begun = self.board.now_s
+        elif offset == self.CAPTURE0:
+            self.registers[self.CC0] = self.count()
+
+    def on_write(self, offset: int, value: int) -> None:
+        super().on_write(offset, value)
+        if offset == self.CC1:
+            self._alarm = self.board.now_s + ((value - self.count()) & 0xFFFFFFFF) * self._tick_s()
+
+    def due_s(self) -> float | None:
+        return self._alarm
+
+    def advance(self) -> None:
+        self._alarm = None
+        self.event(self.COMPARE1)
+
+
+class Watchdog(NrfPeripheral):
+    """WDT: once started it only stops by a reset."""
+
+    START, CRV, RREN, RR0, FEED = 0x000, 0x504, 0x508, 0x600, 0x6E524635
+
+    def __init__(self) -> None:
+        super().__init__(0x40010000)
+
+    def reset(self, cause: ResetCause) -> None:
+        """Off."""
+        super().reset(cause)
+        self._deadline: float | None = None
+
+    @property
+    def timeout_s(self) -> float:
+        """What CRV amounts to."""
+        return (self.registers.get(self.CRV, 0xFFFFFFFF) + 1) / 32768
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started."""
+        return self._deadline is not None
+
+    def task(self, offset: int) -> None:
+        if offset == self.START and not self.running:
+            self._deadline = self.board.now_s + self.timeout_s
+
+    def on_write(self, offset: int, value: int) -> None:
+        if offset == self.RR0:
+            if self.running and value == self.FEED and self.registers.get(self.RREN, 0) & 1:
+                self._deadline = self.board.now_s + self.timeout_s
+        elif not self.running or offset < 0x100:
+            super().on_write(offset, value)
+
+    def due_s(self) -> float | None:
+        return self._deadline
+
+    def advance(self) -> None:
+        self.board.reset(ResetCause.WATCHDOG)
+
+
+class Pdm(NrfPeripheral):
+    """PDM: a half after another by EasyDMA; SAMPLE.PTR is taken over when one begins."""
+
+    START, STARTED, END = 0x000, 0x100, 0x108
+    ENABLE, PDMCLKCTRL, MODE, RATIO, SAMPLE_PTR, SAMPLE_MAXCNT = 0x500, 0x504, 0x508, 0x520, 0x560, 0x564
+    CLOCKS: ClassVar[dict[int, float]] = {
+        0x08000000: 1.0e6, 0x08400000: 32e6 / 31, 0x08800000: 32e6 / 30,
+        0x09800000: 32e6 / 26, 0x0A000000: 1.28e6, 0x0A800000: 32e6 / 24,
+    }  # fmt: skip
+    LINE = 29
+
+    def __init__(self, microphone: Microphone) -> None:
+        super().__init__(0x4001D000)
+        self.microphone = microphone
+
+    def reset(self, cause: ResetCause) -> None:
+        """Off."""
+        super().reset(cause)
+        self._filling: tuple[int, int] | None = None
+        self._next = 0.0
+
+    def rate_hz(self) -> float:
+        """Samples a second as the registers have it."""
+        return self.CLOCKS[self.registers.get(self.PDMCLKCTRL, 0x08400000)] / (
+            80 if self.registers.get(self.RATIO) else 64
+        )
+
+    def task(self, offset: int) -> None:
+        if offset == self.START and self.registers.get(self.ENABLE) and self.registers.get(self.MODE, 0) & 1:
+            self._next = self.board.now_s
+            self._begin()
+
+    def _begin(self) -> None:
+        self._filling = (self.registers.get(self.SAMPLE_PTR, 0), self.registers.get(self.SAMPLE_MAXCNT, 0))
+        self._next += self._filling[1] / self.rate_hz()
+        self.event(self.STARTED)
+
+    def due_s(self) -> float | None:
+        return self._next if self._filling and self.microphone.ready() else None
+
+    def advance(self) -> None:
+        assert self._filling is not None
+        address, count = self._filling
+        samples = self.microphone.samples(count)
+        if samples is not None:
+            self.board.write_memory(address, samples.astype("<i2").tobytes())
+            self.event(self.END)
+            self._begin()
+
+
+class Nvmc(NrfPeripheral):
+    """The flash controller: CONFIG allows words to be written or pages to be erased."""
+
+    READY, CONFIG, ERASEPAGE = 0x400, 0x504, 0x508
+
+    def __init__(self, sectors: tuple[int, ...]) -> None:
+        super().__init__(0x4001E000)
+        self.cells = FlashArray(0, sectors, 4, lambda size: 85e-3, 41e-6)
+
+    def on_read(self, offset: int) -> int:
+        return 1 if offset == self.READY else super().on_read(offset)
+
+    def on_write(self, offset: int, value: int) -> None:
+        super().on_write(offset, value)
+        if offset == self.ERASEPAGE and self.registers.get(self.CONFIG, 0) == 2:
+            self.cells.erase(self.cells.sector_of(value))
+
+    def store(self, address: int, size: int, value: int) -> bool:
+        """A store into flash: programs a word where CONFIG allows it, else it is a bus fault."""
+        if self.registers.get(self.CONFIG, 0) != 1 or size != 4:
+            return False
+        self.cells.program(address, value.to_bytes(4, "little"))
+        return True
+
+
+def make_chip(board: Board, wire: SerialWire, microphone: Microphone) -> Chip:
+    """The chip with what is wired to it."""
+    sectors = board.flash.sectors
+    assert sectors is not None
+    flash = Nvmc(sectors.sizes)
+    peripherals: list[Peripheral] = [
+        ClockAndPower(), Uarte(wire), Timer0(), Watchdog(), Pdm(microphone), flash,
+        Peripheral(0x50000000, 0x1000),  # port P0
+    ]  # fmt: skip
+    return Chip(CortexM(board.clock_hz), peripherals, flash, 0)
