@@ -185,7 +185,9 @@ int tce_label_slots_begin(tce_label_slots *slots, uint32_t bytes, uint32_t check
     slots->target_checksum = checksum;
     slots->target_generation = slots->generation + 1U;
     slots->written = 0;
-    for (uint32_t sector = 0; sector < flash->slot_sectors; ++sector) {
+    /* the sectors that this pack needs: what lies behind it is never looked at, and an erase may take 100 ms */
+    const uint32_t sectors = (pack_at(flash) + bytes + flash->sector_bytes - 1U) / flash->sector_bytes;
+    for (uint32_t sector = 0; sector < sectors; ++sector) {
         const uint32_t offset = (uint32_t)slots->target * slot_bytes(flash) + sector * flash->sector_bytes;
         if (flash->erase(flash->context, offset) != 0) {
             return fail(slots, TCE_ERR_SLOTS_FLASH);

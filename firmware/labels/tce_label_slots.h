@@ -56,8 +56,8 @@ int tce_label_slots_open(tce_label_slots *slots, const tce_label_slots_config *c
 /* Bytes of the largest pack that a slot takes; 0 where there is no flash. */
 uint32_t tce_label_slots_capacity(const tce_label_slots *slots);
 
-/* Begins an update: erases the slot that is not in use. An update that was under way is given up.
- * bytes, checksum: of the whole pack (its CRC-32 field). encoder_id, frontend_id: the pack's.
+/* Begins an update: erases what the pack needs of the slot that is not in use. An update that was under way is given
+ * up. bytes, checksum: of the whole pack (its CRC-32 field). encoder_id, frontend_id: the pack's.
  * TCE_ERR_LABELS_FOREIGN before anything is erased. */
 int tce_label_slots_begin(tce_label_slots *slots, uint32_t bytes, uint32_t checksum, const uint8_t *encoder_id,
                           const uint8_t *frontend_id);
