@@ -1,4 +1,4 @@
-/* Power gate: 1 when the encoder is to run on a window, 0 when not. A decision tree of scikit-learn, written by micromlgen.
+/* Power gate: 1 when the encoder is to run on a window, 0 when not. A tree of scikit-learn, written by micromlgen.
  * x: TCE_GATE_FEATURES statistics of the window, tce_gate.h says which; levels in 1/256 dB. */
 #ifndef TCE_GATE_MODEL_H
 #define TCE_GATE_MODEL_H
