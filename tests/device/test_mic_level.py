@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyclap_edge.device.mic_level import FULL_SCALE, MicLevel, judge
+from tinyclap_edge.device.mic_level import FULL_SCALE, MicLevel, judge, listen
 from tinyclap_edge.errors import UsageError
 
 RATE = 16_000
@@ -99,3 +99,17 @@ def test_too_few_samples_or_another_type_are_refused() -> None:
         judge(np.zeros(100, np.int16), RATE)
     with pytest.raises(UsageError, match="int16"):
         judge(np.zeros(RATE, np.float32), RATE)
+
+
+def test_a_board_is_listened_to_until_enough_was_heard() -> None:
+    class Ring:
+        capture_rate_hz, captures = RATE, 0
+
+        def capture(self) -> np.ndarray:
+            self.captures += 1
+            return np.full(4096, self.captures, np.int16)
+
+    slept: list[float] = []
+    pcm, rate = listen(Ring(), 1.0, slept.append)
+    assert rate == RATE and len(pcm) == 4 * 4096 and pcm[-1] == 4
+    assert slept == [4096 / RATE] * 3

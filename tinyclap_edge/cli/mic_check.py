@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 @verb("mic-check")
 @port_options
 @click.option("--board", help="With --hardware-map, only boards of this kind; without --port, the board to look for.")
+@click.option("--seconds", type=click.FloatRange(0.25, 30), default=1.0, show_default=True,
+              help="How much to hear: in pieces as long as the board's ring buffer.")  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False), help="Also write what was heard to this WAV file.")
 def command(
-    port: str | None, baud: int | None, hardware_map: str | None, board: str | None, out: str | None
+    port: str | None, baud: int | None, hardware_map: str | None, board: str | None, seconds: float, out: str | None
 ) -> dict[str, Any]:
     """Listen through a board's microphone: level, peak, DC, clipping, noise floor, and a verdict (exit code 1 for a bad one).
 
-    The sound is the newest that the board has heard; make the sounds that it is meant for while this runs.
+    Make the sounds that the board is meant for while this runs.
     """
     from dataclasses import asdict
 
     from tinyclap_edge.device.link_port import open_link
-    from tinyclap_edge.device.mic_level import judge
+    from tinyclap_edge.device.mic_level import judge, listen
     from tinyclap_edge.errors import GateFailed, UsageError
 
     boards = wired(port, baud, hardware_map, board)
@@ -38,8 +40,7 @@ def command(
     checked = []
     for device in boards:
         with open_link(device.port, device.baud) as link, progress(f"listening through {device.port}"):
-            pcm = link.capture()
-            rate = link.capture_rate_hz
+            pcm, rate = listen(link, seconds)
         level = judge(pcm, rate)
         show(device.port, level)
         if out:

@@ -9,10 +9,13 @@ Levels are in dB of full scale: 0 dBFS is the root mean square of a full-scale s
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from tinyclap_edge.device.link import Link
 from tinyclap_edge.errors import UsageError
 
 FULL_SCALE = 32768.0
@@ -59,6 +62,19 @@ class MicLevel:
         if not self.faults:
             return "good"
         return "bad" if any(f.grave for f in self.faults) else "usable"
+
+
+def listen(link: Link, seconds: float, sleep: Callable[[float], None] = time.sleep) -> tuple[np.ndarray, int]:
+    """(PCM, rate in Hz) of a board, at least so long: its ring buffer as often as that takes, with new sound in it each time.
+
+    The pieces stand behind one another; between two of them sound is missing.
+    """
+    pieces = [link.capture()]
+    rate = link.capture_rate_hz
+    while sum(map(len, pieces)) < seconds * rate and len(pieces[-1]):
+        sleep(len(pieces[-1]) / rate)
+        pieces.append(link.capture())
+    return np.concatenate(pieces), rate
 
 
 def judge(pcm: np.ndarray, rate_hz: int) -> MicLevel:
