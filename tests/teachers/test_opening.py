@@ -261,3 +261,34 @@ def test_words_of_other_weights_than_a_student_learnt_from_are_refused(small_cla
         with pytest.raises(UsageError, match=f"the laion-clap here is {teacher.identity}, the student learnt from"):
             registry.text_encoder("laion-clap", "0" * 16)
     registry.text_encoder.cache_clear()
+
+
+def test_the_identity_of_msclap_is_the_same_where_its_text_side_cannot_be_built(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from torch import nn
+
+    from tinyclap_edge.teachers import msclap
+
+    def absent():
+        raise ImportError("transformers")
+
+    torch.manual_seed(2)
+    small = replace(
+        msclap.RELEASES["msclap-2022"],
+        audio=lambda: msclap.Tower(lambda: nn.Linear(3, 8), 8),
+        text=lambda: msclap.Tower(lambda: nn.Linear(2, 8), 8),
+    )
+    state = {f"audio_encoder.{k}": v for k, v in small.audio().state_dict().items()}
+    state |= {f"caption_encoder.{k}": v for k, v in small.text().state_dict().items()}
+
+    def opened(name, tensors, text):
+        monkeypatch.setitem(msclap.RELEASES, "msclap-2022", replace(small, text=text))
+        torch.save({"model": tensors}, tmp_path / name)
+        return open_teacher("msclap-2022", tmp_path / name)
+
+    older = state | {"caption_encoder.base.embeddings.position_ids": torch.arange(4)}
+    other = state | {"caption_encoder.base.weight": state["caption_encoder.base.weight"] + 1}
+    whole, deaf = opened("whole.pth", state, small.text), opened("deaf.pth", older, absent)
+    assert whole.card.text_parameters and deaf.card.text_parameters is None
+    assert whole.identity == deaf.identity != opened("other.pth", other, small.text).identity

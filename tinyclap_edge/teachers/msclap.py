@@ -138,6 +138,8 @@ class MsClap(WindowedTeacher):
         )
         self.frontend, self.device, self._release, self._folder = card.frontend, device, release, weights.parent
         self._audio, self._text = audio.to(device), text
+        # as the file has them: a store that was embedded without transformers is of the same teacher as one with it
+        self._words = sorted((k, v) for k, v in tensors.items() if k.startswith("caption_encoder.") and _known(k))
         if release.filters in tensors:
             self.filters = _filters(tensors[release.filters], file, card)
 
@@ -162,8 +164,12 @@ class MsClap(WindowedTeacher):
         return Tokenizer(found, self._release.longest, 0, self._release.vocabulary)
 
     def weights(self) -> list[tuple[str, Tensor]]:
-        text = self._text.state_dict() if self._text else {}
-        return [*self._audio.state_dict().items(), *((f"text.{k}", v) for k, v in text.items())]
+        return [*self._audio.state_dict().items(), *self._words]
+
+
+def _known(name: str) -> bool:
+    """Whether a tensor of the text side is a weight: older files hold position numbers and masks beside them."""
+    return not name.endswith(("position_ids", ".attn.bias", ".attn.masked_bias"))
 
 
 def _filters(value: Tensor, file: str, card: TeacherCard) -> np.ndarray:
