@@ -50,7 +50,7 @@ class Budgets:
                 "a hop is at most one window",
             )
         if not 1 <= self.use.labels <= 256:
-            raise UsageError(f"--labels {self.use.labels} is outside 1..256")
+            raise UsageError(f"--labels {self.use.labels} is outside 1..256", "a label pack holds as many rows")
         for use in ("arena", "data", "code"):
             if not any(use in r.use for r in board.regions):
                 raise DoesNotFit(
