@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tinyclap_edge.boards import TIERS, Board, find_board, load_boards
+from tinyclap_edge.cli.board_ports import ports
 from tinyclap_edge.cli.output import result, table, verb
 
 
@@ -63,6 +64,7 @@ def _show(board: str) -> dict[str, Any]:
 
 command.add_command(_list_verb, "list")
 command.add_command(_show, "show")
+command.add_command(ports, "ports")
 
 
 def _kb(size: int) -> str:

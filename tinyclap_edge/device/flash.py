@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyclap_edge.boards import Board
+from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.board_ports import check_port, find_port, wait_for_port, who_is_there
 from tinyclap_edge.device.build import build
 from tinyclap_edge.device.flash_image import make_image
-from tinyclap_edge.device.flash_tools import Choice, Job, choose_tool
+from tinyclap_edge.device.flash_tools import BOARDS, Choice, Job, choose_tool
 from tinyclap_edge.device.flash_upload import check_registry_platform, upload, upload_by_registry
 from tinyclap_edge.device.link import Device, Link
 from tinyclap_edge.device.platformio_project import read_project
 from tinyclap_edge.device.uf2 import check_drive, find_drive
-from tinyclap_edge.errors import DeviceError, DoesNotFit, TinyclapError
+from tinyclap_edge.errors import DeviceError, DoesNotFit, TinyclapError, UsageError
 
 BANNER_S = 30.0
 _GRACE_S = 3.0  # an old firmware may answer until the reset
@@ -122,7 +123,14 @@ def check(project: Path, board: Board, place: Place) -> Ready:
 
 
 def find_tool(board: Board, wanted: str | None) -> Choice | None:
-    """As choose_tool; where PlatformIO's own is meant, ToolMissing (3) unless its platform is installed."""
+    """As choose_tool; where PlatformIO's own is meant, ToolMissing (3) unless its platform is installed. UsageError for a
+    board whose firmware has no drivers of its chip: its image ends at once without an emulator."""
+    if board.name in BOARDS and not has_port(board):
+        ported = [name for name in BOARDS if has_port(find_board(name))]
+        raise UsageError(
+            f"the firmware has no drivers for {board.title}: its image runs in the emulator only",
+            f"boards that can be flashed: {', '.join(ported)}, and those of tier C; `tinyclap-edge emulate` runs the others",
+        )
     choice = choose_tool(board, wanted)
     if choice is None:
         check_registry_platform(board)
