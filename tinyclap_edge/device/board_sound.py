@@ -53,6 +53,10 @@ class FedSound:
             self._changed.notify_all()
         self.on_feed()
 
+    def want(self, count: int) -> None:
+        """Bytes that the board will read at once: with fewer it would only wait."""
+        self._wanted = count
+
     def end(self) -> None:
         with self._changed:
             self._ended = True

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tinyclap_edge.device.board_sound import Sound
+from tinyclap_edge.device.board_sound import FedSound, Sound
 
 
 class Line(Protocol):
@@ -77,10 +77,21 @@ class Microphone:
     def __init__(self, sound: Sound) -> None:
         self._sound = sound
         self.ended = self.broken = False
+        self._waited = False
+
+    def begin(self, count: int) -> None:
+        """Samples will be taken `count` at a time: sound that is fed is not ready before there are so many."""
+        if isinstance(self._sound, FedSound):
+            self._sound.want(2 * count)
 
     def ready(self) -> bool:
         """Whether samples can be had now."""
         return not self.ended and not self.broken and self._sound.due_s() is not None
+
+    def due_s(self, planned_s: float, now_s: float) -> float:
+        """When samples are complete that were due at `planned_s`: not before now where nothing was to be had meanwhile."""
+        waited, self._waited = self._waited, not self.ready()
+        return max(planned_s, now_s) if waited and not self._waited else planned_s
 
     def waits(self) -> bool:
         """Whether there is nothing to hear now, and the board's time stands still. A broken one does not hold it up."""

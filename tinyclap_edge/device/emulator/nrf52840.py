@@ -271,6 +271,7 @@ class Pdm(NrfPeripheral):
     def task(self, offset: int) -> None:
         if offset == self.START and self.registers.get(self.ENABLE) and self.registers.get(self.MODE, 0) & 1:
             self._next = self.board.now_s
+            self.microphone.begin(self.registers.get(self.SAMPLE_MAXCNT, 0))
             self._begin()
 
     def _begin(self) -> None:
@@ -279,7 +280,10 @@ class Pdm(NrfPeripheral):
         self.event(self.STARTED)
 
     def due_s(self) -> float | None:
-        return self._next if self._filling and self.microphone.ready() else None
+        if self._filling is None:
+            return None
+        self._next = self.microphone.due_s(self._next, self.board.now_s)
+        return self._next if self.microphone.ready() else None
 
     def advance(self) -> None:
         assert self._filling is not None

@@ -272,10 +272,14 @@ class FrameReceiver(Peripheral):
     def begin(self) -> None:
         """The first frame begins now, if the receiver is on."""
         if self._next is None and self.listening() and self._dma.enabled(self._stream, self._source):
+            self.microphone.begin(self._half_samples())
             self._next = self.board.now_s + self._half_samples() / self.rate_hz()
 
     def due_s(self) -> float | None:
-        return self._next if self._next is not None and self.microphone.ready() else None
+        if self._next is None:
+            return None
+        self._next = self.microphone.due_s(self._next, self.board.now_s)
+        return self._next if self.microphone.ready() else None
 
     def advance(self) -> None:
         count = self._half_samples()
