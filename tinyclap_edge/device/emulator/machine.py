@@ -90,6 +90,15 @@ class Machine:
         if due is not None and due <= self.now_s:
             self._end_slice()
 
+    def pause(self, until_s: float) -> None:
+        """Let time pass until `until_s`, or as far as the next thing that is due."""
+        due = self._due_s()
+        if due is not None and due <= until_s:
+            self.now_s = max(self.now_s, due)
+            self._end_slice()
+        else:
+            self.now_s = max(self.now_s, until_s)
+
     def reset(self, cause: ResetCause) -> None:
         """Reset behind the access that is under way."""
         self._wanted_reset = cause

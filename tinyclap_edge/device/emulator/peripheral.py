@@ -47,6 +47,9 @@ class Surroundings(Protocol):
     def spend(self, seconds: float) -> None:
         """Let time pass at once: the core waits, on the bus or in a loop that looks at a flag."""
 
+    def pause(self, until_s: float) -> None:
+        """Let time pass until `until_s`, or until something else is due before that: a load of a busy flag comes again."""
+
     def reset(self, cause: ResetCause) -> None:
         """Reset the chip; the core stops behind the access that is under way."""
 

@@ -174,18 +174,28 @@ class Flash(Peripheral):
     KEYS = (0x45670123, 0xCDEF89AB)
     LOCK, PG, SER, START = 1 << 0, 1 << 1, 1 << 2, 1 << 7
     PGSERR, INCERR = 1 << 18, 1 << 21
+    BUSY_QUEUE = 1 << 0 | 1 << 2  # of SR
+    ERASE_S, PROGRAM_S = 1.0, 100e-6  # DS12110: 128 KB at 64 bits, one flash word
     RESETS: ClassVar[Mapping[int, int]] = {BANKS[0] + CR: LOCK, BANKS[1] + CR: LOCK}
 
     def __init__(self, sectors: tuple[int, ...]) -> None:
         super().__init__(0x52002000)
-        # DS12110: 1 s for 128 KB at 64 bits, 100 us a flash word
-        self.cells = FlashArray(_FLASH, sectors, _WORD_BYTES, lambda size: 1.0, 100e-6, once=True)
+        # the core runs on from the other bank meanwhile: the time passes while it looks at the busy flags
+        self.cells = FlashArray(_FLASH, sectors, _WORD_BYTES, lambda size: 0.0, 0.0, once=True)
 
     def reset(self, cause: ResetCause) -> None:
         """Locked."""
         super().reset(cause)
         self._keys: dict[int, tuple[int, ...]] = dict.fromkeys(self.BANKS, ())
         self._word: dict[int, int] = {}  # address -> value: the words of a flash word that have come
+        self._busy_until = dict.fromkeys(self.BANKS, 0.0)
+
+    def on_read(self, offset: int) -> int:
+        for bank, until in self._busy_until.items():
+            if offset == bank + self.SR and self.board.now_s < until:
+                self.board.pause(until)
+                return super().on_read(offset) | self.BUSY_QUEUE
+        return super().on_read(offset)
 
     def on_write(self, offset: int, value: int) -> None:
         bank = self.BANKS[offset >= self.BANKS[1]]
@@ -208,6 +218,7 @@ class Flash(Peripheral):
             self._keys[bank] = () if value & self.LOCK else self._keys[bank]
             if value & self.START and value & self.SER:
                 first = 0 if bank == self.BANKS[0] else len(self.cells.sectors) // 2
+                self._busy_until[bank] = self.board.now_s + self.ERASE_S
                 self.cells.erase(first + (value >> 8 & 7))
 
     def store(self, address: int, size: int, value: int) -> bool:
@@ -225,6 +236,7 @@ class Flash(Peripheral):
         if len(self._word) == _WORD_BYTES // 4:
             data = b"".join(self._word[start + at].to_bytes(4, "little") for at in range(0, _WORD_BYTES, 4))
             self._word.clear()
+            self._busy_until[bank] = self.board.now_s + self.PROGRAM_S
             self.cells.program(start, data)
         return True
 
