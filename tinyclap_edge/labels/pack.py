@@ -26,6 +26,7 @@ _HEADER = struct.Struct("<4sHH8s8sIHH")  # magic, version, header bytes, encoder
 _ENTRY = struct.Struct("<IhHHH")  # reciprocal norm Q30, threshold Q15, name offset, name bytes, flags
 _CRC = struct.Struct("<I")
 MAX_BYTES = _HEADER.size + MAX_LABELS * (_ENTRY.size + MAX_DIM + MAX_NAME_BYTES) + _CRC.size
+_CURE = "copy it again, or make it anew: `tinyclap-edge labels encode`"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ class LabelPack:
         try:
             return _parse(bytes(data))
         except UsageError as error:  # the constructor's own limits
-            raise CorruptFile(f"the label pack is refused: {error.fact}") from error
+            raise CorruptFile(f"the label pack is refused: {error.fact}", _CURE) from error
+        except CorruptFile as error:
+            raise CorruptFile(error.fact, error.hint or _CURE) from error
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -128,7 +131,7 @@ def _parse(data: bytes) -> LabelPack:
             f"label packs of version {version} are not readable here", f"this tool reads version {VERSION}"
         )
     if size != len(data):
-        raise CorruptFile(f"the label pack should have {size:,} bytes and has {len(data):,}", "copy or encode it again")
+        raise CorruptFile(f"the label pack should have {size:,} bytes and has {len(data):,}", _CURE)
     if not 1 <= dim <= MAX_DIM or not 1 <= count <= MAX_LABELS:
         raise CorruptFile(f"{count} labels of {dim} entries are outside the limits of a label pack")
     stride = -(-dim // 4) * 4
@@ -137,7 +140,7 @@ def _parse(data: bytes) -> LabelPack:
     if names_at + _CRC.size > size:
         raise CorruptFile(f"the label pack is too short for {count} labels of {dim} entries")
     if zlib.crc32(data[: -_CRC.size]) != _CRC.unpack_from(data, size - _CRC.size)[0]:
-        raise CorruptFile("the label pack's checksum differs: it is damaged", "copy or encode it again")
+        raise CorruptFile("the label pack's checksum differs: it is damaged", _CURE)
     entries = [_ENTRY.unpack_from(data, _HEADER.size + i * _ENTRY.size) for i in range(count)]
     spans = _name_spans(entries)
     names_end = names_at + spans[-1][1]
