@@ -1,9 +1,10 @@
-"""Boards of tier C: a project for PlatformIO's registry platform, linted by PlatformIO and run with stand-ins of ESP-IDF."""
+"""Projects for PlatformIO's registry platforms: linted by PlatformIO, run with stand-ins of ESP-IDF and of Arduino."""
 
 from __future__ import annotations
 
 import json
-import re
+import shutil
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,22 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from device.fake_firmware import expected_windows
+from device.fake_firmware import ARENA, ENCODER_ID, FRONTEND_ID, expected_windows, write_parts
 from device.images import HOP, WARNINGS, fake_config, fake_parts
+from serial_boards import pack
 
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device import build as building
 from tinyclap_edge.device.build import build
 from tinyclap_edge.device.host_target import HostTarget
+from tinyclap_edge.device.link import Command
+from tinyclap_edge.device.link_frames import Frame, encode
 from tinyclap_edge.device.platformio_core import platformio_environment
-from tinyclap_edge.device.platformio_project import write_project
-from tinyclap_edge.device.run_result import parse_console
+from tinyclap_edge.device.platformio_project import FirmwareParts, write_project
 from tinyclap_edge.device.toolchain import find_host_cc
 from tinyclap_edge.errors import DoesNotFit, ToolMissing, UsageError
 
 BOARDS = ("esp32", "esp32s3")
-PCM = np.random.default_rng(4).integers(-20000, 20000, 600).astype(np.int16)
+PCM = np.random.default_rng(4).integers(-20000, 20000, 1900).astype(np.int16)
 FAKE_IDF = Path(__file__).parent / "fake_esp_idf"
+FAKE_ARDUINO = Path(__file__).parent / "fake_arduino"
 CC = pytest.mark.skipif(find_host_cc() is None, reason="no C compiler for this PC")
 
 
@@ -67,11 +71,15 @@ def test_platformio_reads_platform_board_and_framework_of_the_board(name: str, t
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_the_application_partition_ends_where_the_flash_ends(name: str, tmp_path: Path) -> None:
+def test_the_partitions_are_the_application_and_two_slots_of_labels_up_to_the_end_of_the_flash(
+    name: str, tmp_path: Path
+) -> None:
     project = written(tmp_path, name)
-    _, _, _, offset, size = (project / "partitions.csv").read_text().splitlines()[1].split(", ")
-    assert int(offset, 0) % 0x10000 == 0
-    assert int(offset, 0) + int(size, 0) == find_board(name).flash.size_bytes
+    rows = [line.split(", ") for line in (project / "partitions.csv").read_text().splitlines()[1:]]
+    (_, _, _, offset, size), (label, kind, subtype, start, room) = rows
+    assert int(offset, 0) % 0x10000 == 0 and int(offset, 0) + int(size, 0) == int(start, 0)
+    assert (label, kind, subtype, int(room, 0)) == ("labels", "data", "0x40", 128 << 10)
+    assert int(start, 0) + int(room, 0) == find_board(name).flash.size_bytes
 
 
 def test_the_main_task_gets_the_configured_stack(tmp_path: Path) -> None:
@@ -80,9 +88,8 @@ def test_the_main_task_gets_the_configured_stack(tmp_path: Path) -> None:
     assert "\nCONFIG_ESP_MAIN_TASK_STACK_SIZE=12288\n" in (tmp_path / "p" / "sdkconfig.defaults").read_text()
 
 
-@CC
-def test_the_project_with_stand_ins_of_esp_idf_hears_what_the_reference_hears(tmp_path: Path) -> None:
-    project, program = written(tmp_path), tmp_path / "program"
+def esp_idf_program(project: Path, program: Path) -> Path:
+    """The project, compiled for this PC with the stand-ins of ESP-IDF."""
     sources = [*project.rglob("*.c"), FAKE_IDF / "fake_esp_idf.c"]
     includes = [f"-I{folder}" for folder in (FAKE_IDF, project / "src", *sorted((project / "lib").iterdir()))]
     compiler = find_host_cc()
@@ -90,17 +97,88 @@ def test_the_project_with_stand_ins_of_esp_idf_hears_what_the_reference_hears(tm
     command = [*compiler, "-std=gnu17", *WARNINGS, *includes, *map(str, sources), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    ran = subprocess.run([str(program)], input=PCM.tobytes(), capture_output=True, timeout=20, check=True)
-    lines = ran.stdout.decode("ascii").splitlines()
-    asked = [int(line[2:]) for line in lines if re.fullmatch(r"R \d+", line)]
-    banner, windows, stack = parse_console("\n".join(line for line in lines if line[:2] != "R "), 0)
-    assert banner.board == "esp32s3"
-    wanted = expected_windows(PCM, HOP)
-    assert len(windows) == len(wanted) > 3
-    for found, (embedding, scores) in zip(windows, wanted, strict=True):
-        assert (found.embedding == embedding).all() and (found.scores == scores).all()
-    assert sum(asked[:-1]) <= PCM.size < sum(asked)  # only the last request finds the sound at its end
-    assert stack == 1000
+    return program
+
+
+def heard(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("W ")]
+
+
+WANTED = [
+    f"W {i} E {e.tobytes().hex()} S {','.join(map(str, s.tolist()))}"
+    for i, (e, s) in enumerate(expected_windows(PCM, HOP))
+]
+
+
+@CC
+def test_the_project_with_stand_ins_of_esp_idf_hears_what_the_reference_hears(tmp_path: Path) -> None:
+    program = esp_idf_program(written(tmp_path), tmp_path / "program")
+    ran = subprocess.run([str(program)], input=PCM.tobytes(), cwd=tmp_path, capture_output=True, timeout=20, check=True)
+    lines = ran.stdout.decode("ascii")
+    assert lines.startswith("TCE 0.1.0 board=esp32s3 encoder=") and "FAKE watched=8000 fed=1" in lines
+    assert len(WANTED) > 20 and heard(lines) == WANTED
+
+
+@CC
+def test_under_esp_idf_a_pushed_pack_is_kept_in_its_partition(tmp_path: Path) -> None:
+    """The host's frames are written down beforehand: a device answers whatever session it is asked for."""
+    folders, new = write_parts(tmp_path / "parts"), pack(20, seed=2).to_bytes()
+    parts = FirmwareParts(folders["encoder"], ARENA, 0, folders["frontend"], pack(3).to_bytes())
+    project = write_project(tmp_path / "p", find_board("esp32s3"), parts, fake_config()).directory
+    program = esp_idf_program(project, tmp_path / "program")
+    asked = [(Command.HELLO, struct.pack("<I", 7))]
+    asked += [(Command.LABELS_BEGIN, struct.pack("<I", len(new)) + new[-4:] + bytes.fromhex(ENCODER_ID + FRONTEND_ID))]
+    asked += [(Command.LABELS_DATA, struct.pack("<I", at) + new[at : at + 256]) for at in range(0, len(new), 256)]
+    asked += [(Command.LABELS_COMMIT, b"")]
+    frames = [encode(Frame(command, number, payload)) for number, (command, payload) in enumerate(asked)]
+    (tmp_path / "uart.bin").write_bytes(b"".join(frames))
+    for labels in (3, 20):
+        ran = subprocess.run([str(program)], input=b"", cwd=tmp_path, capture_output=True, timeout=20, check=True)
+        assert f"frontend={FRONTEND_ID} labels={labels}\n".encode() in ran.stdout, ran.stdout
+        (tmp_path / "uart.bin").unlink(missing_ok=True)
+    assert new in (tmp_path / "labels.bin").read_bytes()
+
+
+def cxx() -> list[str]:
+    """A C++ compiler for this PC: the C compiler's own, or zig's."""
+    found = shutil.which("g++") or shutil.which("clang++")
+    return [found] if found else [sys.executable, "-m", "ziglang", "c++"]
+
+
+@pytest.mark.parametrize("name", [*BOARDS, "esp32c3", "nrf52840"])
+def test_platformio_finds_nothing_wrong_with_the_configuration_for_arduino(name: str, tmp_path: Path) -> None:
+    project = written(tmp_path, name)
+    (project / "platformio.ini").unlink()
+    (project / "arduino.ini").rename(project / "platformio.ini")
+    assert "is free from linting errors" in pio_config(project, tmp_path, "--lint")
+    options = dict(dict(json.loads(pio_config(project, tmp_path, "--json-output")))[f"env:{name}-arduino"])
+    pio = find_board(name).platformio
+    assert (options["platform"], options["board"], options["framework"]) == (pio.platform, pio.board, ["arduino"])
+
+
+@CC
+@pytest.mark.parametrize("name", ["nrf52840", "esp32"])  # PDM, and I2S
+def test_the_project_with_stand_ins_of_arduino_hears_what_the_reference_hears(name: str, tmp_path: Path) -> None:
+    project, compiler = written(tmp_path, name), find_host_cc()
+    assert compiler is not None
+    libraries = [folder for folder in sorted((project / "lib").iterdir()) if folder.name != "port"]  # lib_ignore
+    includes = [f"-I{folder}" for folder in (FAKE_ARDUINO, project / "arduino", project / "src", *libraries)]
+    sources = [path for folder in (*libraries, project / "src") for path in sorted(folder.glob("*.c"))]
+    objects = [tmp_path / f"{i}.o" for i, _ in enumerate(sources)]
+    for source, made in zip(sources, objects, strict=True):
+        command = [*compiler, "-std=gnu11", *WARNINGS, *includes, "-c", str(source), "-o", str(made)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    own = [*sorted((project / "arduino").glob("*.cpp")), FAKE_ARDUINO / "fake_arduino.cpp"]
+    command = [*cxx(), "-std=gnu++17", *WARNINGS, *includes, *map(str, own), *map(str, objects)]
+    done = subprocess.run([*command, "-o", str(tmp_path / "program")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ran = subprocess.run([str(tmp_path / "program")], input=PCM.tobytes(), capture_output=True, timeout=20, check=True)
+    lines = ran.stdout.decode("ascii")
+    assert lines.startswith(f"TCE 0.1.0 board={name} encoder=")
+    # the libraries give whole blocks: what is left of the last one stays with them
+    found = heard(lines)
+    assert len(found) > 20 and found == WANTED[: len(found)]
 
 
 @CC
@@ -135,7 +213,7 @@ def test_a_toolchain_or_framework_that_cannot_be_had_is_refused(tmp_path: Path) 
     board, parts = find_board("esp32"), fake_parts(tmp_path / "parts")
     with pytest.raises(UsageError, match="gcc"):
         write_project(tmp_path / "p", board, parts, fake_config(), "gcc")
-    arduino = replace(board, platformio=replace(board.platformio, framework="arduino"))
-    with pytest.raises(UsageError, match="arduino"):
-        write_project(tmp_path / "p", arduino, parts, fake_config())
+    other = replace(board, platformio=replace(board.platformio, framework="zephyr"))
+    with pytest.raises(UsageError, match="zephyr"):
+        write_project(tmp_path / "p", other, parts, fake_config())
     assert not (tmp_path / "p").exists()

@@ -29,7 +29,7 @@ from tinyclap_edge.device.label_flash import label_pack_source
 from tinyclap_edge.device.link_monitor import EventSettings
 from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, plan_memory
 from tinyclap_edge.device.platformio_core import TOOLBOX, fill_toolbox
-from tinyclap_edge.device.registry_project import built_by_registry, registry_files
+from tinyclap_edge.device.registry_project import arduino_files, built_by_registry, registry_files
 from tinyclap_edge.errors import TinyclapError, UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.frontend.tables import emit_c
@@ -115,7 +115,7 @@ def write_project(
             raise UsageError(f"{board.name} is compiled by {board.platformio.platform}, not by {toolchain}")
         files = registry_files(board, config.stack_bytes)
     else:
-        files = bare_files(board, plan, toolchain)
+        files = bare_files(board, plan, toolchain) | arduino_files(board)
     if out.exists() and not (out / PROJECT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is no firmware project", "choose another directory, or empty this one")
     try:
