@@ -22,6 +22,8 @@ from tinyclap_edge.errors import CorruptFile, UsageError
 from tinyclap_edge.labels.alarms import count_alarms
 from tinyclap_edge.labels.pack import LabelPack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def plain_output_afterwards(monkeypatch):
@@ -68,7 +70,9 @@ def test_a_pack_is_calibrated_as_a_board_counts_and_what_was_too_little_is_said(
 
 def test_with_hours_enough_a_threshold_is_lowered_to_what_the_place_needs(exports, place, tmp_path):
     """A minute is enough for a rate of 200 an hour."""
-    data = calibrate(exports("stm32f4"), place / "ambient", "200", "--out", str(tmp_path / "quiet.tlp"))["data"]
+    data = calibrate(
+        exports("stm32f4"), place / "ambient", "200", "--target", "python", "--out", str(tmp_path / "q.tlp")
+    )["data"]
     before = LabelPack.from_bytes((exports("stm32f4") / "labels.tlp").read_bytes()).thresholds_q15 / 32768
     assert data["shown_at_95_percent"] and max(data["alarms_per_hour_at_most"].values()) <= 200
     assert any(label["threshold"] < old for label, old in zip(data["labels"], before, strict=True))
@@ -76,7 +80,16 @@ def test_with_hours_enough_a_threshold_is_lowered_to_what_the_place_needs(export
 
 def test_people_read_a_row_a_label_and_the_limits(exports, place, tmp_path):
     arguments = ["calibrate", "--encoder", str(exports("stm32f4")), "--ambient", str(place / "ambient")]
-    arguments += ["--false-alarms-per-hour", "1", "--events", str(place / "events"), "--out", str(tmp_path / "q.tlp")]
+    arguments += [
+        "--target",
+        "python",
+        "--false-alarms-per-hour",
+        "1",
+        "--events",
+        str(place / "events"),
+        "--out",
+        str(tmp_path / "q.tlp"),
+    ]
     done = CliRunner().invoke(command, arguments, standalone_mode=False)
     assert done.exception is None, done.exception
     assert "at most (95 %)" in done.stdout and "all labels together: 0 alarms in 0.02 h" in done.stdout
@@ -88,7 +101,8 @@ def test_thresholds_reach_a_running_board(exports, place, tmp_path):
         program = prepare(bundle, "host", tmp_path).image
         (tmp_path / "board").mkdir()
         with HostBoard(program, tmp_path / "board", room(4)) as board:
-            data = calibrate(exports("stm32f4"), place / "ambient", "1", "--port", board.port)["data"]
+            more = ("--target", "python", "--port", board.port)
+            data = calibrate(exports("stm32f4"), place / "ambient", "200", *more)["data"]
             shown = run("show", "--port", board.port)["data"]
     assert [x["threshold"] for x in shown["labels"]] == [x["threshold"] for x in data["labels"]]
     assert shown["device"]["generation"] == 1
