@@ -48,11 +48,12 @@ def lines_of(pcm: np.ndarray, labels: LabelPack, first: int = 0) -> list[str]:
 class Firmware:
     """The project, and its images, compiled when they are first needed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hop_frames: int = HOP) -> None:
         parts = write_parts(folder / "parts")
         self.folder, self.image_pack = folder, pack(3)
         made = FirmwareParts(parts["encoder"], ARENA, 0, parts["frontend"], self.image_pack.to_bytes())
-        self.project = write_project(folder / "project", find_board(BOARD), made, fake_config()).directory
+        config = fake_config(hop_frames=hop_frames)
+        self.project = write_project(folder / "project", find_board(BOARD), made, config).directory
 
     @cached_property
     def elf(self) -> Path:

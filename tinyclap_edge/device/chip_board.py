@@ -1,0 +1,100 @@
+"""A board as it is flashed, behind a pty: its own image, with the chip's drivers, on models of its peripherals.
+
+    with ChipBoard(board, elf, sound, flash=Path("labels.flash")) as running:
+        ...                             # open running.port as any serial port
+
+The other serial board (serial_board.py) is quicker, since an emulator answers there for sound, text and flash; here they pass
+through the chip's UART, DMA, flash controller and watchdog. The board's time is that of its core; it does not run ahead of
+this PC's, unless a caller feeds it its sound.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tinyclap_edge.boards import Board
+from tinyclap_edge.device.board_sound import FedSound, Sound
+from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
+from tinyclap_edge.device.emulator.chips import find_chip
+from tinyclap_edge.device.emulator.machine import Machine
+from tinyclap_edge.device.emulator.peripheral import ResetCause
+from tinyclap_edge.device.serial_line import SerialLine
+from tinyclap_edge.errors import DeviceError, TinyclapError, UsageError
+
+BAUD = 115_200
+_STOP_S = 30.0
+
+
+class ChipBoard:
+    """A virtual chip behind a pty. flash: the file that keeps its labels. UsageError for a chip that has no models."""
+
+    def __init__(self, board: Board, elf: Path | str, sound: Sound, flash: Path, baud: int | None = None) -> None:
+        make_chip = find_chip(board)
+        if make_chip is None:
+            raise UsageError(f"there are no models of the chip of {board.name}", "emulate it without --chip")
+        self.line = SerialLine()
+        self.port = self.line.port
+        wire, microphone = SerialWire(self.line, baud or BAUD), Microphone(sound)
+        image, chip = read_elf(elf), make_chip(board, wire, microphone)
+        self._labels_at = image.symbols.get("tce_ld_labels_start", 0)
+        size = image.symbols.get("tce_ld_labels_end", 0) - self._labels_at
+        known = flash.read_bytes()[:size] if flash.is_file() else b""
+        self._labels, self._flash = bytearray(known.ljust(size, b"\xff")), flash
+        chip.flash.cells.on_change = self._keep
+        paced = not isinstance(sound, FedSound)
+        self.machine = Machine(board, image, chip, wire, microphone, real_time=paced)
+        if isinstance(sound, FedSound):
+            sound.on_feed = self.line.wake
+        self.failure: TinyclapError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended = threading.Event()  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
+
+    def __enter__(self) -> ChipBoard:
+        self.machine.power_up()
+        self.machine.write_memory(self._labels_at, bytes(self._labels))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _keep(self, address: int, data: bytes) -> None:
+        """Labels as they lie in flash, in the file too."""
+        at = address - self._labels_at
+        if 0 <= at < len(self._labels):
+            self._labels[at : at + len(data)] = data
+            self._flash.write_bytes(self._labels)
+
+    def _run(self) -> None:
+        try:
+            self.machine.run()
+        except TinyclapError as error:
+            self.failure = error
+        finally:
+            self._ended.set()
+
+    def join(self) -> None:
+        """Wait until the board fails, and say why. An interrupt (Ctrl-C) comes through."""
+        while not self._ended.wait(0.2):
+            pass
+        if self.failure is not None:
+            raise self.failure
+
+    @property
+    def running(self) -> bool:
+        """Whether the board has not failed."""
+        return not self._ended.is_set()
+
+    @property
+    def resets(self) -> int:
+        """Times that its watchdog has reset it."""
+        return self.machine.reset_causes.count(ResetCause.WATCHDOG)
+
+    def stop(self) -> None:
+        """Take the board's power away."""
+        self.machine.stop()
+        if not self._ended.wait(_STOP_S):
+            raise DeviceError("the emulated board does not stop", "end this program")
+        self.line.close()
