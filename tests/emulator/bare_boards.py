@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +11,11 @@ import numpy as np
 from device.images import WARNINGS
 
 from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.device.bare_ports import PORTS, port_files
 from tinyclap_edge.device.board_sound import FedSound
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
+from tinyclap_edge.device.emulator.chips import find_chip
 from tinyclap_edge.device.emulator.machine import Machine
 from tinyclap_edge.device.emulator.peripheral import Peripheral
 from tinyclap_edge.device.memory_plan import for_bare_port, linker_script, plan_memory
@@ -32,8 +33,9 @@ def bare_image(root: Path, name: str, source: Path = PROBE, toolchain: str = "zi
     script.write_text(linker_script(for_bare_port(plan_memory(board, 1024), board)))
     tool = find_toolchain(board, toolchain)
     ports, elf = firmware_dir() / "ports", root / f"{name}.elf"
-    folders = [ports / name, ports / "freestanding", ports, firmware_dir() / "labels"]
-    sources = [source, *sorted((ports / name).glob("*.c")), ports / "freestanding" / "tce_memory.c"]
+    files = port_files(PORTS[name])
+    folders = [*sorted({file.parent for file in files}), ports / "freestanding", ports, firmware_dir() / "labels"]
+    sources = [source, *(file for file in files if file.suffix == ".c"), ports / "freestanding" / "tce_memory.c"]
     command = [*tool.cc, *tool.compile_flags, *WARNINGS, *(f"-I{folder}" for folder in folders), *map(str, sources)]
     command += [*tool.link_flags, f"-Wl,-T,{script}", "-o", str(elf), *tool.libraries]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -91,7 +93,8 @@ class ProbedBoard:
         self.line, self.sound = QuietLine(), FedSound()
         wire, self.microphone = SerialWire(self.line), Microphone(self.sound)
         self.microphone.broken = True  # time passes until there is something to hear
-        make_chip = importlib.import_module(f"tinyclap_edge.device.emulator.{name}").make_chip
+        make_chip = find_chip(self.board)
+        assert make_chip is not None
         self.chip = make_chip(self.board, wire, self.microphone)
         self._clock = _AlarmClock()
         chip = replace(self.chip, peripherals=[*self.chip.peripherals, self._clock])

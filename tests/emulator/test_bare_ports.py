@@ -12,7 +12,10 @@ from emulator.bare_boards import ProbedBoard, bare_image
 from tinyclap_edge.device.emulator.peripheral import ResetCause
 
 HALF = 160  # samples of the probe's halves: 10 ms
-GCC = {"rp2040": "arm-none-eabi-gcc", "esp32c3": "riscv64-unknown-elf-gcc"}
+ARM = ("stm32f4", "stm32h7", "nrf52840", "rp2040")
+GCC = dict.fromkeys(ARM, "arm-none-eabi-gcc") | {"esp32c3": "riscv64-unknown-elf-gcc"}
+SECTORS = {"stm32f4": 1, "stm32h7": 1}  # of a slot; 16 elsewhere
+UNITS = {"stm32f4": 64, "nrf52840": 64, "stm32h7": 8}  # that 256 bytes are programmed in; 1 elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,11 @@ def board(request: pytest.FixtureRequest, elves: dict[str, Path]) -> ProbedBoard
     made = ProbedBoard(elves[request.param], request.param)
     assert made.power_up() == "PROBE"
     return made
+
+
+def flashed(board: ProbedBoard) -> str:
+    """What the probe says when flash holds what was programmed."""
+    return f"flash=1 sectors={SECTORS.get(board.board.name, 16)}"
 
 
 def test_what_comes_over_the_line_is_answered(board: ProbedBoard) -> None:
@@ -42,18 +50,23 @@ def test_halves_of_the_microphone_come_in_order_and_to_the_sample(board: ProbedB
 
 
 def test_a_page_of_flash_is_erased_programmed_and_read_back_by_the_book(board: ProbedBoard) -> None:
-    assert board.ask("f") == "flash=1 sectors=16"
-    assert board.chip.flash.cells.broken_rules == [] and board.chip.flash.cells.operations == 2
+    assert board.ask("f") == flashed(board)
+    assert board.chip.flash.cells.broken_rules == []
+    assert board.chip.flash.cells.operations == 1 + UNITS.get(board.board.name, 1)
 
 
 def test_sound_that_an_erase_swallows_is_counted_and_what_follows_is_heard(board: ProbedBoard) -> None:
     board.ask("h")
     board.sound.feed(np.zeros(100 * HALF, np.int16))
     board.microphone.broken = False
-    assert board.ask("f") == "flash=1 sectors=16"  # 45 ms without interrupts
+    assert board.ask("f") == flashed(board)  # without interrupts, but on an STM32H7, where code runs from another bank
     board.hear(np.full(HALF, 7, np.int16))
     halves, overruns, total = (int(word.split("=")[1]) for word in board.ask("s").split())
-    assert 0 < overruns < 3 and halves > 90 and total == 7 * HALF
+    assert total == 7 * HALF
+    if board.board.name == "stm32h7":
+        assert overruns == 0 and halves == 101
+    else:
+        assert 0 < overruns < 3 and halves > 70
 
 
 def test_an_unfed_watchdog_resets_the_board_which_knows_why_and_what_it_kept(board: ProbedBoard) -> None:
@@ -76,4 +89,4 @@ def test_an_image_of_gcc_does_the_same(tmp_path: Path, name: str) -> None:
     if not shutil.which(GCC[name]):
         pytest.skip("this gcc is not installed")
     made = ProbedBoard(bare_image(tmp_path, name, toolchain="gcc"), name)
-    assert made.power_up() == "PROBE" and made.ask("f") == "flash=1 sectors=16"
+    assert made.power_up() == "PROBE" and made.ask("f") == flashed(made)
