@@ -68,7 +68,7 @@ enum { TCE_RP2040_FUNCTION_UART = 2, TCE_RP2040_FUNCTION_PIO0 = 6 };
 
 /* 4.2 UART0, 0x40034000 */
 typedef struct {
-    tce_reg dr, rsr, gap_08[4], fr, gap_1c[2], ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, mis, icr;
+    tce_reg dr, rsr, gap_08[4], fr, gap_1c[2], ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, masked, icr;
 } tce_rp2040_uart;
 
 /* 2.5 DMA, 0x50000000 */

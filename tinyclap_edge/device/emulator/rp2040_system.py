@@ -190,7 +190,7 @@ class Uart(Peripheral):
 
     IN_SILENCE = True
 
-    DR, FR, IBRD, FBRD, CR, IMSC, MIS, ICR = 0x0, 0x18, 0x24, 0x28, 0x30, 0x38, 0x40, 0x44
+    DR, FR, IBRD, FBRD, CR, IMSC, MASKED, ICR = 0x0, 0x18, 0x24, 0x28, 0x30, 0x38, 0x40, 0x44
     _RX, _RX_TIMEOUT = 1 << 4, 1 << 6
 
     def __init__(self, wire: SerialWire, clocks: Clocks) -> None:
@@ -212,7 +212,7 @@ class Uart(Peripheral):
             self.fifo.await_room()
             unsent = self.fifo.unsent()
             return (1 << 4) * (not self.fifo.received) | (1 << 5) * (unsent >= 32) | (1 << 3) * (unsent > 0)
-        if offset == self.MIS:
+        if offset == self.MASKED:
             return self._pending() & self.registers.get(self.IMSC, 0)
         return super().on_read(offset)
 
