@@ -28,8 +28,8 @@ from benchmarks.fuzz_targets import CORPUS, TARGETS, Compiler, build, files_unde
 from benchmarks.store import MEASURED, ROOT, load_results, save_result
 from tinyclap_edge.errors import GateFailed, TinyclapError
 
-WANTED = 100_000_000  # executions of each target that issue 6 asks for
-LONG = ("frames", "pack", "commands")  # the targets that it asks them of
+WANTED = 100_000_000  # executions of each target
+LONG = ("frames", "pack", "commands")  # the targets that are fuzzed so long
 SLICE_S = 300
 DEEP_EVERY = 6  # one slice of so many sees comparisons and has long inputs: slow, and it gets past what is guarded
 FOUND = ROOT / "out" / "fuzz"
