@@ -59,7 +59,8 @@ def figures_of(data: dict[str, Any]) -> list[Figure]:
         for key, name in names.items():
             found += [Figure(f"{name}: cycles", "cycles", data["cycles"][key])] if "cycles" in data else []
             found.append(Figure(f"{name}: time ({how})", "ms", round(measured[key] * 1e3, 4)))
-        found.append(Figure("one window: energy (estimated)", "mJ", round(data["energy_mj"], 5)))
+        if "energy_mj" in data:
+            found.append(Figure("one window: energy (estimated)", "mJ", round(data["energy_mj"], 5)))
     else:
         found += _estimates(board, parts, names)
     kinds = {region.name: region.kind for region in board.regions}

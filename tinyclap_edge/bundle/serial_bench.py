@@ -126,11 +126,12 @@ def _facts(
         "seconds": {**seconds, "total": total_s},
         "runs": {name: t.runs for name, t in times.items()},
         "spread_s": {name: [t.least_s, t.most_s] for name, t in times.items()},
-        "energy_mj": round(total_s * board.power.active_mw_per_mhz * board.clock_hz / 1e6, 3),
-        "energy_source": board.power.source,
         "arena_bytes": device.arena_bytes,
         "static_bytes": device.static_bytes,
     }
+    if not data["emulated"]:
+        data["energy_mj"] = round(total_s * board.power.active_mw_per_mhz * board.clock_hz / 1e6, 3)
+        data["energy_source"] = board.power.source
     if stack:
         data["stack_bytes"] = stack
     if all(cycles.values()):

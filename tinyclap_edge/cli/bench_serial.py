@@ -106,7 +106,8 @@ def show_serial(data: dict[str, Any]) -> None:
     table("", columns, rows, right=(1, 2, 3, 4, 5))
     if "clock_hz" in data:
         result(f"the core runs at {data['clock_hz'] / 1e6:.1f} MHz")
-    result(f"energy (estimated): {data['energy_mj']:.3g} mJ ({data['energy_source']})")
+    if "energy_mj" in data:
+        result(f"energy (estimated): {data['energy_mj']:.3g} mJ ({data['energy_source']})")
     if "bytes_by_region" in data:
         table(
             "",

@@ -16,7 +16,7 @@ NOTHING = "none of these"
 @verb("classify")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--board", help="Board; not needed with --bundle.")
-@click.option("--target", default="python", show_default=True, help="python, host or emulator.")
+@click.option("--target", default="python", show_default=True, help="python, host, emulator or serial.")
 @click.option("--bundle", help="An export (directory or .tce); without it one is made on the spot.")
 @click.option("--student", help="Without --bundle: small, esp, nucleo, or a .safetensors file.")
 @click.option("--labels", help="Without --bundle: sounds in words, separated by commas.")
@@ -24,6 +24,8 @@ NOTHING = "none of these"
 @click.option(
     "--emulator", "engine", type=click.Choice(["unicorn", "qemu"]), help="Which emulator; unicorn by default."
 )
+@click.option("--port", help="With --target serial: the port of the board, which runs this export.")
+@click.option("--baud", type=click.IntRange(300), help="Speed of the port; by default the board's.")
 def command(
     files: tuple[str, ...],
     board: str | None,
@@ -33,6 +35,8 @@ def command(
     labels: str | None,
     top: int,
     engine: str | None,
+    port: str | None,
+    baud: int | None,
 ) -> dict[str, Any]:
     """Rank the labels for each sound FILE (WAV, FLAC, OGG, MP3) on a target."""
     from tinyclap_edge.audio import read_audio
@@ -45,7 +49,7 @@ def command(
         read_audio(file, FrontendSpec.sample_rate_hz)
     with bundle_for(bundle, board, student, labels, target, engine) as opened, tempfile.TemporaryDirectory() as work:
         with progress(f"preparing the {target} target"):
-            ready = prepare(opened, target, Path(work), engine, count=False)
+            ready = prepare(opened, target, Path(work), engine, count=False, port=port or "", baud=baud or 0)
         with progress(f"listening on {target}", len(files)) as advance:
             answer = classify_files(ready, [Path(f) for f in files], advance)
     show_ranking(answer, top)
