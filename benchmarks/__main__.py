@@ -24,8 +24,13 @@ MEASUREMENTS = (
     "fit",
     "accuracy",
     "distill",
+    "rank",
+    "temporal",
     "reduction",
     "link",
+    "label_updates",
+    "verify",
+    "stream",
     "console",
 )  # modules with main(), one result file each
 

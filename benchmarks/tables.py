@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import accuracy_tables, code_tables, distill_tables, engine_tables, fit_tables, reduction_tables
+from benchmarks import (
+    accuracy_tables,
+    code_tables,
+    device_tables,
+    distill_tables,
+    engine_tables,
+    fit_tables,
+    reduction_tables,
+)
 from benchmarks.markdown import ABSENT, code, number, size, table
 from benchmarks.store import Results
 
@@ -267,6 +275,8 @@ TABLES: dict[str, Table] = {
     **_needing("accuracy", accuracy_tables.TABLES),
     **_needing("engine", engine_tables.TABLES),
     **_needing("fit", fit_tables.TABLES),
+    **_needing("rank", fit_tables.RANK_TABLES),
+    **_needing("temporal", fit_tables.WINDOW_TABLES),
     **_needing("distill", distill_tables.TABLES),
     **_needing("reduction", reduction_tables.TABLES),
     **_needing(
@@ -282,5 +292,10 @@ TABLES: dict[str, Table] = {
             "console-same-words": console("same-words"),
         },
     ),
+    **{
+        table: made
+        for measurement, tables in device_tables.BY_MEASUREMENT.items()
+        for table, made in _needing(measurement, tables).items()
+    },
     **code_tables.TABLES,
 }

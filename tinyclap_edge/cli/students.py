@@ -34,11 +34,11 @@ def _list() -> list[dict[str, Any]]:
         uses = preset_table()
     rows = [
         [u.board, u.student or u.why, "  ".join(f"{name} {share:.0%}" for name, share in u.shares.items()),
-         "" if u.latency_s is None else f"{u.latency_s * 1000:.0f}", u.accuracy]
+         "" if u.latency_s is None else f"{u.latency_s * 1000:.0f} ({u.latency_kind})", u.accuracy]
         for u in uses
     ]  # fmt: skip
     table(
-        "", ["board", "student", "budgets used", "ms a window (estimated)", "zero-shot, seen [95 %]"], rows, right=(3,)
+        "", ["board", "student", "budgets used", "ms a window", "zero-shot, seen [95 %]"], rows, right=(3,)
     )
     result("`tinyclap-edge fit --board B` finds students that use more of a board")
     return [p.to_dict() | {"boards": [u.to_dict() for u in uses if u.student == p.name]} for p in found]

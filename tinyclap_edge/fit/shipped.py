@@ -10,7 +10,7 @@ from tinyclap_edge.boards import Board, load_boards
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.configuration import Configuration
-from tinyclap_edge.fit.cost import Cost, Use, cost_of
+from tinyclap_edge.fit.cost import ESTIMATED, Cost, Use, cost_of
 from tinyclap_edge.fit.instruction_model import machine_of
 from tinyclap_edge.fit.plan import Plan, plan_configuration
 from tinyclap_edge.students.file import StudentFile
@@ -24,9 +24,10 @@ class PresetUse:
     board: str
     student: str
     shares: dict[str, float]
-    latency_s: float | None  # estimated
+    latency_s: float | None
     accuracy: str  # measured, with its interval
     why: str
+    latency_kind: str = ESTIMATED  # or measured, on such a board
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for --json."""
@@ -58,7 +59,10 @@ def preset_table() -> list[PresetUse]:
             continue
         name, cost = found
         shares = Budgets().shares(cost, board)
-        rows.append(PresetUse(board.name, name, shares, cost.latency.typical_s, texts[name], "the largest that fits"))
+        time = cost.latency
+        rows.append(
+            PresetUse(board.name, name, shares, time.typical_s, texts[name], "the largest that fits", time.kind)
+        )
     return rows
 
 
