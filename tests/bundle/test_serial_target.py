@@ -17,7 +17,7 @@ from tinyclap_edge.bundle.layer_watch import Difference, LayerPlace
 from tinyclap_edge.bundle.run import TARGETS
 from tinyclap_edge.bundle.serial_bench import bench_serial, is_emulated, keep_measurement, time_stage
 from tinyclap_edge.bundle.serial_target import SerialReady, check_identity
-from tinyclap_edge.bundle.serial_verify import arena_difference, verify_serial
+from tinyclap_edge.bundle.serial_verify import Found, arena_difference, verify_serial, written_spans
 from tinyclap_edge.device.measurements import read_measurement
 from tinyclap_edge.device.replay import Rows, Shape, Stage, Ticks, What, row_checksums
 from tinyclap_edge.errors import DeviceError, UsageError
@@ -112,7 +112,7 @@ def test_a_sound_board_passes() -> None:
     ],
 )  # fmt: skip
 def test_the_first_stage_that_differs_is_named_with_its_row(window: int, stage: str, difference: Difference) -> None:
-    assert verify_serial(ready(FakeReplay((stage, window))), WINDOWS, WANTED) == (window, difference)
+    assert verify_serial(ready(FakeReplay((stage, window))), WINDOWS, WANTED) == (window, Found(difference))
 
 
 def layer(function: str, offset: int, size: int) -> dict:
@@ -128,13 +128,36 @@ def test_a_layer_is_found_by_the_rows_that_still_lie_in_the_arena() -> None:
     layers = [layer("first", 0, 8), layer("second", 8, 8)]
     ring = maps["a"][[4, 3]].tobytes()  # rows 3 and 4 of 5, in the slots of row % 2
     arena = bytearray(ring + maps["b"].tobytes())
-    assert arena_difference(places, layers, maps, bytes(arena)) is None
+    assert arena_difference(places, layers, written_spans(layers, ""), maps, bytes(arena)) is None
     arena[9] ^= 3
-    assert arena_difference(places, layers, maps, bytes(arena)) == Difference("layer", 1, None, "two", "second")
+    assert arena_difference(places, layers, written_spans(layers, ""), maps, bytes(arena)) == Found(
+        Difference("layer", 1, None, "two", "second")
+    )
     arena[5] ^= 1
-    assert arena_difference(places, layers, maps, bytes(arena)) == Difference("layer", 1, 3, "one", "first")
+    assert arena_difference(places, layers, written_spans(layers, ""), maps, bytes(arena)) == Found(
+        Difference("layer", 1, 3, "one", "first")
+    )
     over = [layers[0], layer("second", 4, 8)]  # written over the first one's rows: nothing of it can be said
-    assert arena_difference({"first": places["first"]}, over, maps, bytes(arena)) is None
+    assert arena_difference({"first": places["first"]}, over, written_spans(over, ""), maps, bytes(arena)) is None
+    over = [layer("first", 8, 4), layers[1]]
+    places["first"] = LayerPlace("one", "first", "a", 5, 4, 1, 8, True)
+    found = arena_difference(places, over, written_spans(over, ""), maps, bytes(arena))
+    assert found is not None and found.unseen == ("one",)
+    assert found.words() == "layer two (second) differs in 1 value (or one before it, which a port does not show)"
+
+
+def test_scratch_of_a_layer_is_what_it_writes_too() -> None:
+    source = """TCE_NOINLINE void tce_encoder_layer_01_conv1x1(uint8_t *arena, int32_t y) {
+    void *scratch = arena + 1440; /* 272 bytes */
+    if (y) {
+    }
+}
+void tce_encoder_layer_00_add(uint8_t *arena) {
+    void *scratch = arena; /* 16 bytes */
+}
+"""
+    layers = [layer("tce_encoder_layer_00_add", 0, 8), layer("tce_encoder_layer_01_conv1x1", 8, 8)]
+    assert sorted(written_spans(layers, source)) == [(0, 0, 8), (0, 0, 16), (1, 8, 8), (1, 1440, 272)]
 
 
 def test_a_stage_runs_for_so_long_and_ten_times() -> None:

@@ -1,12 +1,15 @@
 """`verify --target serial`: golden vectors through a board, each stage compared as it is made.
 
 Log-mel and network input are compared by their checksums behind each row, embedding and scores by their bytes. Where the
-embedding differs, the encoder's arena is read: of most layers the last rows still lie there.
+embedding differs, the encoder's arena is read: of many layers the last rows still lie there. Those whose place a later layer
+took cannot be seen over a port; they are named where they may be the cause.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,10 +19,28 @@ from tinyclap_edge.bundle.layer_watch import Difference, LayerPlace, layer_place
 from tinyclap_edge.bundle.serial_target import SerialReady
 from tinyclap_edge.device.replay import Replay, Stage, What, row_checksums
 
+_FUNCTION = re.compile(r"^(?:\w+ )*void (tce_\w+_layer_\w+)\([^)]*\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_SCRATCH = re.compile(r"scratch = arena(?: \+ (\d+))?; /\* (\d+) bytes \*/")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What differs first, as far as a port shows it. unseen: layers between it and the last one that is right."""
+
+    difference: Difference
+    unseen: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        """In one clause."""
+        if not self.unseen:
+            return self.difference.words()
+        some = ", ".join(self.unseen[:3]) + (f" and {len(self.unseen) - 3} more" if len(self.unseen) > 3 else "")
+        return f"{self.difference.words()} (or {some} before it, which a port does not show)"
+
 
 def verify_serial(
     ready: SerialReady, pcm: np.ndarray, wanted: Stages, advance: Callable[[int], None] = lambda windows: None
-) -> tuple[int, Difference] | None:
+) -> tuple[int, Found] | None:
     """The first window that differs and where in it, None where every byte is the same. pcm: (n, samples) int16."""
     with ready.session() as (_, _, replay):
         for index, window in enumerate(pcm):
@@ -30,23 +51,26 @@ def verify_serial(
     return None
 
 
-def _window(ready: SerialReady, replay: Replay, pcm: np.ndarray, wanted: Stages, index: int) -> Difference | None:
+def _window(ready: SerialReady, replay: Replay, pcm: np.ndarray, wanted: Stages, index: int) -> Found | None:
     assert wanted.logmel_q8 is not None and wanted.inputs is not None
     features, inputs = wanted.logmel_q8[index], wanted.inputs[index]
     difference = _rows(replay, pcm, features, inputs)
     if difference is not None:
-        return difference
+        return Found(difference)
     replay.run(Stage.ENCODER)
     count = int(np.count_nonzero(replay.embedding() != wanted.embeddings[index]))
     if count:
-        library = ready.bundle.firmware / "lib" / "encoder" / "tce_encoder.h"
+        library = ready.bundle.firmware / "lib" / "encoder"
         layers = ready.bundle.manifest["layers"]
-        places = layer_places(layers, library.read_text(encoding="ascii"))
+        places = layer_places(layers, (library / "tce_encoder.h").read_text(encoding="ascii"))
+        spans = written_spans(layers, (library / "tce_encoder.c").read_text(encoding="ascii"))
         maps = reference_maps(ready.bundle.pipeline().encoder, inputs)
-        return arena_difference(places, layers, maps, replay.read(What.ARENA)) or Difference("embedding", count)
+        return arena_difference(places, layers, spans, maps, replay.read(What.ARENA)) or Found(
+            Difference("embedding", count)
+        )
     replay.run(Stage.SCORES)
     count = int(np.count_nonzero(replay.scores() != wanted.scores[index]))
-    return Difference("scores", count) if count else None
+    return Found(Difference("scores", count)) if count else None
 
 
 def _rows(replay: Replay, pcm: np.ndarray, features: np.ndarray, inputs: np.ndarray) -> Difference | None:
@@ -66,14 +90,30 @@ def _rows(replay: Replay, pcm: np.ndarray, features: np.ndarray, inputs: np.ndar
     return None
 
 
+def written_spans(layers: Sequence[Mapping[str, Any]], source: str) -> list[tuple[int, int, int]]:
+    """(layer's index, offset, bytes) of everything that layers write into the arena: their output, and the scratch that the
+    generated C (tce_encoder.c) names."""
+    spans = [(index, int(at), int(size)) for index, layer in enumerate(layers) for at, size in layer["arena_out"]]
+    index_of = {str(layer["function"]): index for index, layer in enumerate(layers)}
+    for function, body in _FUNCTION.findall(source):
+        for at, size in _SCRATCH.findall(body):
+            spans.append((index_of.get(function, len(layers)), int(at or 0), int(size)))
+    return spans
+
+
 def arena_difference(
-    places: Mapping[str, LayerPlace], layers: Sequence[Mapping[str, Any]], maps: Mapping[str, np.ndarray], arena: bytes
-) -> Difference | None:
+    places: Mapping[str, LayerPlace],
+    layers: Sequence[Mapping[str, Any]],
+    spans: Sequence[tuple[int, int, int]],
+    maps: Mapping[str, np.ndarray],
+    arena: bytes,
+) -> Found | None:
     """The first layer whose output, as far as it still lies in the arena after a window, is not the reference's.
 
-    places, layers, maps: as layer_watch has them. A layer is passed over where a later one has written over it.
+    places, layers, maps: as layer_watch has them; spans: written_spans'. A layer is passed over where a later one has
+    written over it.
     """
-    spans = [(index, *map(int, span)) for index, layer in enumerate(layers) for span in layer["arena_out"]]
+    unseen: list[str] = []
     for index, layer in enumerate(layers):
         place = places.get(str(layer["function"]))
         if place is None or place.tensor not in maps:
@@ -81,6 +121,7 @@ def arena_difference(
         kept = min(place.depth, place.rows) if place.by_row else place.rows
         begin, end = place.offset, place.offset + kept * place.row_bytes
         if any(later > index and at < end and begin < at + size for later, at, size in spans):
+            unseen.append(place.name)
             continue
         codes = np.ascontiguousarray(maps[place.tensor]).reshape(place.rows, place.row_bytes)
         for row in range(place.rows - kept, place.rows):
@@ -88,5 +129,7 @@ def arena_difference(
             got = np.frombuffer(arena[at : at + place.row_bytes], np.int8)
             count = int(np.count_nonzero(got != codes[row])) if got.shape == codes[row].shape else place.row_bytes
             if count:
-                return Difference("layer", count, row if place.by_row else None, place.name, place.function)
+                where = Difference("layer", count, row if place.by_row else None, place.name, place.function)
+                return Found(where, tuple(unseen))
+        unseen.clear()
     return None

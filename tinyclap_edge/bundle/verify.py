@@ -86,9 +86,9 @@ def _on_board(
     assert isinstance(ready, SerialReady)
     where = verify_serial(ready, pcm, wanted, advance)
     if where is not None:
-        window, difference = where
+        window, found = where
         raise NumbersDiffer(
-            f"{bundle.board.name} on {port}: {difference.words()}, in golden window {window}; it is the first that does",
+            f"{bundle.board.name} on {port}: {found.words()}, in golden window {window}; it is the first that does",
             "does `verify --target emulator` pass? Then flash it again; if it stays, look at the board's clock and supply",
         )
     return {
