@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ from tinyclap_edge.boards import find_board
 from tinyclap_edge.bundle.bench import bench
 from tinyclap_edge.bundle.classify import heard
 from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+from tinyclap_edge.bundle.gating import keep_shut
+from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.read import Bundle, open_bundle
 from tinyclap_edge.bundle.run import prepare
 from tinyclap_edge.device.targets import emulator_target
@@ -56,13 +57,13 @@ def test_the_bundle_holds_gate_and_background_row(gated: Bundle) -> None:
     assert any(row["what"] == "gate's columns" and row["bytes"] == 1280 for row in gated.manifest["memory"])
 
 
-def test_silence_runs_no_encoder_and_an_event_is_still_found(emulated) -> None:
+def test_silence_runs_no_encoder_and_an_event_is_still_found(emulated, tmp_path: Path) -> None:
     stages, run = emulated.run(stream())
     zero = emulated.bundle.pipeline().output_quant.z
     shut = (stages.embeddings == zero).all(1)
     assert shut.tolist() == [True, True, False, False, False, True, True, True]
     assert not stages.scores[shut].any()
-    wanted, _ = replace(emulated, target="python").run(stream())
+    wanted, _ = prepare(emulated.bundle, "python", tmp_path).run(stream())
     assert np.array_equal(stages.embeddings, wanted.embeddings) and np.array_equal(stages.scores, wanted.scores)
 
     silent, quiet = emulated.run(room(6, seed=4))
@@ -84,6 +85,14 @@ def windows_of(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:
     """(n, samples) int16: what a stream's windows are."""
     hop, length = bundle.hop_frames * bundle.spec.hop_samples, bundle.spec.window_total_samples
     return np.stack([pcm[s : s + length] for s in range(0, pcm.size - length + 1, hop)])
+
+
+def test_a_target_that_gives_no_log_mel_back_is_gated_alike(gated: Bundle) -> None:
+    windows = windows_of(gated, stream())[1:4]
+    stages = gated.pipeline().run(windows)
+    near = keep_shut(gated, stages, windows)
+    far = keep_shut(gated, Stages(stages.embeddings, stages.scores), windows)
+    assert near.digest() == far.digest() != stages.digest()
 
 
 def test_golden_windows_are_examined_whatever_the_gate_says(emulated) -> None:

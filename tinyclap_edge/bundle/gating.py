@@ -10,26 +10,32 @@ import numpy as np
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.read import Bundle
 from tinyclap_edge.device.run_result import Instructions
+from tinyclap_edge.frontend.fixed import logmel_q8
 from tinyclap_edge.gate.file import Gate
 from tinyclap_edge.gate.statistics import columns, statistics
 
 
-def keep_shut(bundle: Bundle, stages: Stages) -> Stages:
-    """Windows on which the gate stays shut have an embedding of zeros, and score 0. The same stages without a gate."""
+def keep_shut(bundle: Bundle, stages: Stages, windows: np.ndarray) -> Stages:
+    """Windows on which the gate stays shut have an embedding of zeros, and score 0. The same stages without a gate.
+
+    windows: (n, window_total_samples) int16, what the stages are of; a target that is far away gives no log-mel back.
+    """
     gate = bundle.gate
     if gate is None:
         return stages
-    shut = ~opens(gate, stages)
+    features = stages.logmel_q8
+    if features is None:
+        features = np.stack([logmel_q8(window, gate.spec) for window in windows])
+    shut = ~opens(gate, features)
     embeddings, scores = stages.embeddings.copy(), stages.scores.copy()
     embeddings[shut] = bundle.pipeline().output_quant.z
     scores[shut] = 0
     return replace(stages, embeddings=embeddings, scores=scores)
 
 
-def opens(gate: Gate, stages: Stages) -> np.ndarray:
-    """(windows,) bool: on which windows the encoder runs."""
-    assert stages.logmel_q8 is not None
-    return gate.model.opens(np.concatenate([statistics(columns(w, gate.spec)[None]) for w in stages.logmel_q8]))
+def opens(gate: Gate, features_q8: np.ndarray) -> np.ndarray:
+    """(n,) bool: on which windows the encoder runs. features_q8: (n, frames, mels) int16 log-mel."""
+    return gate.model.opens(np.concatenate([statistics(columns(w, gate.spec)[None]) for w in features_q8]))
 
 
 def saving(bundle: Bundle, gate: Gate, counted: Instructions, with_gate: Instructions) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class WindowsReady(Ready):
         starts = window_starts(pcm.size, spec, self.bundle.hop_frames)
         windows = np.stack([pcm[s : s + spec.window_total_samples] for s in starts])
         stages, result = self.run_windows(windows)
-        return keep_shut(self.bundle, stages), result
+        return keep_shut(self.bundle, stages, windows), result
 
 
 class PythonReady(WindowsReady):
