@@ -117,36 +117,57 @@ def run_slice(program: Path, target: str, runs: int, seconds: int, seed: int, de
     return Slice(int(units[1]) if units else 0, seconds_used, finding, stopped)
 
 
+class Campaign:
+    """One target on its way to a number of executions; `slice` goes a step."""
+
+    def __init__(self, target: str, compiler: Compiler, work: Path) -> None:
+        self.target, self.compiler, self._work = target, compiler, work
+        sha256 = sources_sha256(files_under_test(target, compiler))
+        self.record = recorded(load_results(), target, sha256)
+        self._version = _version(compiler)
+        self._programs: dict[bool, Path] = {}
+
+    def slice(self, seconds: int, wanted: int) -> Slice:
+        """Fuzz for `seconds`, or until the record has `wanted` executions, and write the record."""
+        deep = self.record.slices % DEEP_EVERY == DEEP_EVERY - 1
+        runs, seed = wanted - self.record.executions, 1 + self.record.slices
+        run = run_slice(self.program(deep), self.target, runs, seconds, seed, deep)
+        day = datetime.now(timezone.utc).date().isoformat()
+        self.record = added(self.record, run, deep, self._version, self.compiler.sanitizers, day)
+        _save(self.target, self.record)
+        return run
+
+    def program(self, deep: bool) -> Path:
+        """Compiled when it is first asked for."""
+        if deep not in self._programs:
+            out = self._work / f"{self.target}-{'deep' if deep else 'quick'}"
+            self._programs[deep] = build(self.target, out, self.compiler, deep)
+        return self._programs[deep]
+
+
 def fuzz(
-    target: str, executions: int, more: int, seconds: int, compiler: Compiler, say: Callable[[str], None], work: Path
-) -> Record:
-    """Bring a target's record to `executions`, or by `more` beyond what it has. GateFailed when something is found."""
-    sha256 = sources_sha256(files_under_test(target, compiler))
-    record = recorded(load_results(), target, sha256)
-    executions = record.executions + more if more else executions
-    version = _version(compiler)
-    programs: dict[bool, Path] = {}
-    while record.executions < executions:
-        deep = record.slices % DEEP_EVERY == DEEP_EVERY - 1
-        if deep not in programs:
-            programs[deep] = build(target, work / f"{target}-{'deep' if deep else 'quick'}", compiler, deep)
-        run = run_slice(programs[deep], target, executions - record.executions, seconds, 1 + record.slices, deep)
-        record = added(record, run, deep, version, compiler.sanitizers, datetime.now(timezone.utc).date().isoformat())
-        _save(target, record)
-        pace = run.executions / max(run.cpu_seconds, 1e-9)
-        say(f"{target}: {record.executions:,} of {executions:,}, {pace:,.0f} a second of a core{' (deep)' * deep}")
-        if run.finding is not None:
-            raise GateFailed(
-                f"the fuzz target {target} found an input that fails:\n{run.finding}",
-                f"the input is {FOUND}/{target}-*; put it into the corpus with the repair",
+    campaigns: Sequence[Campaign], wanted: Callable[[Record], int], seconds: int, say: Callable[[str], None]
+) -> None:
+    """Bring every record to what is wanted of it, slice by slice in turns. GateFailed when something is found."""
+    goals = {campaign: wanted(campaign.record) for campaign in campaigns}
+    while unfinished := [c for c in campaigns if c.record.executions < goals[c]]:
+        for campaign in unfinished:
+            run = campaign.slice(seconds, goals[campaign])
+            pace = run.executions / max(run.cpu_seconds, 1e-9)
+            say(
+                f"{campaign.target}: {campaign.record.executions:,} of {goals[campaign]:,}, {pace:,.0f} a second of a core"
             )
-        if run.stopped:
-            raise KeyboardInterrupt
-    return record
+            if run.finding is not None:
+                raise GateFailed(
+                    f"the fuzz target {campaign.target} found an input that fails:\n{run.finding}",
+                    f"the input is {FOUND}/{campaign.target}-*; put it into the corpus with the repair",
+                )
+            if run.stopped:
+                raise KeyboardInterrupt
 
 
 def keep(target: str, program: Path) -> int:
-    """Merge what was found into the committed corpus, as few inputs as reach all that is reached; their number."""
+    """Add to the committed corpus what reaches something new, as few inputs as do; the number of all."""
     command = [str(program), "-merge=1", f"-max_len={TARGETS[target].max_len}", str(CORPUS / target)]
     subprocess.run([*command, str(FOUND / target)], check=True, capture_output=True, env=os.environ | SANITIZER)
     return len(list((CORPUS / target).iterdir()))
@@ -181,11 +202,15 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         compiler = fuzzing_compiler()
         with tempfile.TemporaryDirectory() as work:
-            for target in options.targets or LONG:
-                fuzz(target, options.executions, options.more, options.slice_s, compiler, _say, Path(work))
-                if options.keep:
-                    kept = keep(target, build(target, Path(work) / "merge", compiler, False))
-                    _say(f"{target}: {kept} inputs in the corpus")
+            campaigns = [Campaign(target, compiler, Path(work)) for target in options.targets or LONG]
+            fuzz(
+                campaigns,
+                lambda record: record.executions + options.more if options.more else options.executions,
+                options.slice_s,
+                _say,
+            )
+            for campaign in campaigns if options.keep else ():
+                _say(f"{campaign.target}: {keep(campaign.target, campaign.program(False))} inputs in the corpus")
     except KeyboardInterrupt:
         return 130
     except TinyclapError as error:
