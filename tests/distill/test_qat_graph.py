@@ -20,7 +20,7 @@ from tinyclap_export.tflite_writer import write_tflite  # noqa: E402
 from tinyclap_edge.bundle.calibration import Calibration  # noqa: E402
 from tinyclap_edge.bundle.encoder import make_encoder  # noqa: E402
 from tinyclap_edge.distill.fake_quant import FakeActivation, FakeWeight  # noqa: E402
-from tinyclap_edge.distill.qat import qat, qat_student, useful_ranges  # noqa: E402
+from tinyclap_edge.distill.qat import QatConfig, qat, qat_student, useful_ranges  # noqa: E402
 from tinyclap_edge.distill.qat_equalise import equalise_hard_swish, equalise_links  # noqa: E402
 from tinyclap_edge.distill.qat_graph import QatGraph  # noqa: E402
 from tinyclap_edge.distill.qat_record import KEY, read_record, trained_quantisation  # noqa: E402
@@ -106,11 +106,14 @@ def test_what_training_found_reaches_the_tflite_file_one_to_one() -> None:
             assert scale is not None and np.array_equal(scale.scale, result.weight_scales[op.name]), op.name
 
 
-def test_training_changes_scales_of_every_sort() -> None:
+def test_training_changes_scales_of_every_sort(monkeypatch: pytest.MonkeyPatch) -> None:
     graph, x = student_graph(student(), 8), heard()
     even = equalise_hard_swish(equalise_links(graph, x), x)
-    plain = quantize(even, useful_ranges(even, calibrate(even, x, "mse")))
-    trained = qat(graph, x, 6).int8
+    wide = {n: (24 * low, 24 * high) for n, (low, high) in useful_ranges(even, calibrate(even, x, "mse")).items()}
+    monkeypatch.setattr("tinyclap_edge.distill.qat.useful_ranges", lambda graph, found: wide)  # steps have to mend that
+    plain, result = quantize(even, wide), qat(graph, x, 6)
+    trained = result.int8
+    assert result.end > result.start
     moved = [
         n
         for n, q in quants(trained).items()
@@ -190,3 +193,17 @@ def test_absurd_requests_are_refused_in_words() -> None:
     for steps, x in ((0, heard(4)), (10**9, heard(4)), (5, heard(4)[:0])):
         with pytest.raises(UsageError):
             qat(student_graph(student(), 8), x, steps)
+
+
+def test_steps_that_only_shake_what_stands_are_not_kept() -> None:
+    graph, said = student_graph(student(), 8), []
+    wild = QatConfig(gain_rate=0.5, weight_rate=30.0, bias_rate=30.0)
+    result = qat(graph, heard(), 6, config=wild, log=said.append)
+    assert result.end == result.start > 0.9 and said[-1].endswith("what they began with is kept")
+    x = heard()
+    codes = np.asarray(run_float(graph, x)).reshape(len(x), -1)
+    found = QatGraph(result.graph, result.int8)
+    with torch.no_grad():
+        rounded = found(torch.from_numpy(x))[0].flatten(1).numpy()
+    cosine = (rounded * codes).sum(1) / np.linalg.norm(rounded, axis=1) / np.linalg.norm(codes, axis=1)
+    assert cosine.mean() == pytest.approx(result.start, abs=5e-3)

@@ -50,7 +50,7 @@ def command(
     _write_student(Path(out), made)
     result(f"{out}: {made.name}, r = {r} of {chosen.dim} ({how})")
     for key, value in record.items():
-        say(f"{key}: {value}")
+        say(f"{key}: " + (", ".join(f"{v} {k}" for k, v in value.items()) if isinstance(value, dict) else str(value)))
     return {"path": out, "student": chosen.name, "dim": made.dim, "r": r, "how": how, **record}
 
 

@@ -102,6 +102,7 @@ def qat(
     inputs = torch.from_numpy(np.ascontiguousarray(features, np.float32)).to(device)
     targets = _embed(teacher, inputs, config.batch, rounded=False)
     start = _better_biases(model, inputs, targets, config)
+    begun = {name: value.detach().clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.Adam(_groups(model, config), betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.steps))
     rng = np.random.default_rng(config.seed)
@@ -123,6 +124,10 @@ def qat(
         if (step + 1) % 10 == 0 or step + 1 == config.steps:
             log(f"qat: step {step + 1}/{config.steps} loss {np.mean(losses[-10:]):.5f}")
     end = _mean_cosine(_embed(model, inputs, config.batch), targets)
+    if end < start:  # even channels leave nothing to learn, and steps shake what stands: the shipped students lost 5e-5
+        model.load_state_dict(begun)
+        log(f"qat: cosine {start:.5f} before the steps, {end:.5f} after: what they began with is kept")
+        end = start
     learnt = model.cpu().learnt()
     ranges = found | learnt.ranges
     int8 = quantize(learnt.graph, ranges, learnt.weight_scales)

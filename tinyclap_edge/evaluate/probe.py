@@ -6,6 +6,7 @@ steps), multinomial for one label a clip, one against the rest for several. Noth
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ def fit_single(x: np.ndarray, labels: np.ndarray, classes: int) -> Scores:
     known = np.unique(labels)
     if len(known) < 2:
         raise UsageError("a linear probe needs clips of two classes at least", "give more clips")
-    model = _regression().fit(standard(x), labels)
+    model = _fitted(standard(x), labels)
 
     def scores(query: np.ndarray) -> np.ndarray:
         out = np.full((len(query), classes), -np.inf)
@@ -62,13 +63,21 @@ def fit_multi(x: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
     for c in range(targets.shape[1]):
         rows = mask[:, c]
         truth = targets[rows, c]
-        models.append(_regression().fit(z[rows], truth) if truth.any() and not truth.all() else None)
+        models.append(_fitted(z[rows], truth) if truth.any() and not truth.all() else None)
 
     def scores(query: np.ndarray) -> np.ndarray:
         z = standard(query)
         return np.stack([m.decision_function(z) if m is not None else np.zeros(len(z)) for m in models], 1)
 
     return scores
+
+
+def _fitted(x: np.ndarray, labels: np.ndarray) -> Any:
+    with (
+        warnings.catch_warnings()
+    ):  # of two clips a class it asks whether they are numbers: the corpus says what they are
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        return _regression().fit(x, labels)
 
 
 def _regression() -> Any:
