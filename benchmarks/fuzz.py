@@ -168,8 +168,9 @@ def fuzz(
 
 def keep(target: str, program: Path) -> int:
     """Add to the committed corpus what reaches something new, as few inputs as do; the number of all."""
-    command = [str(program), "-merge=1", f"-max_len={TARGETS[target].max_len}", str(CORPUS / target)]
-    subprocess.run([*command, str(FOUND / target)], check=True, capture_output=True, env=os.environ | SANITIZER)
+    flags = ["-merge=1", "-use_counters=0", f"-max_len={TARGETS[target].deep_len}"]
+    command = [str(program), *flags, str(CORPUS / target), str(FOUND / target)]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | SANITIZER)
     return len(list((CORPUS / target).iterdir()))
 
 
