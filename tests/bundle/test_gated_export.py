@@ -117,6 +117,7 @@ def test_a_hop_within_the_window_stands_behind_the_gate_and_a_longer_one_does_no
     board = emulated.bundle.board
     behind = emulator_target(board).run(emulated.image, room(2.6, seed=4), emulated.bundle.spec.frames)
     apart = emulator_target(board).run(emulated.image, room(2.6, seed=4), emulated.bundle.spec.frames + 1)
+    assert behind.instructions and apart.instructions
     assert behind.instructions.encoder == 0 and apart.instructions.encoder > 0
 
 
