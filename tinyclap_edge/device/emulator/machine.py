@@ -175,7 +175,7 @@ class Machine:
         except self._uc.UcError as error:
             failure = error
         self._asleep = failure is None and core.asleep()
-        if failure is not None and not core.returned():
+        if failure is not None and not core.returned() and not self.dark:
             raise self._explained(failure)
         early = failure is not None or self._asleep or self.now_s != before
         self.now_s += min(count, _EARLY if early else count) * self._instruction_s

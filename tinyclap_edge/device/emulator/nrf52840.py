@@ -48,9 +48,10 @@ class Uarte(NrfPeripheral):
 
     def on_read(self, offset: int) -> int:
         if offset == self.ENDTX and self._sent_at is not None:  # whoever looks waits
-            self.board.spend(max(0.0, self._sent_at - self.board.now_s))
-            self._sent_at = None
-            self.event(self.ENDTX)
+            self.board.pause(self._sent_at)
+            if self.board.now_s >= self._sent_at:
+                self._sent_at = None
+                self.event(self.ENDTX)
         return super().on_read(offset)
 
     def due_s(self) -> float | None:

@@ -237,9 +237,10 @@ class TransmitLine:
         self._free_at = max(self._free_at, now_s) + self._wire.byte_s
         self._wire.put(bytes([byte]))
 
-    def wait_s(self, now_s: float) -> float:
-        """Until the data register is empty."""
-        return max(0.0, self._free_at - self._wire.byte_s - now_s)
+    @property
+    def ready_s(self) -> float:
+        """When the data register is empty."""
+        return self._free_at - self._wire.byte_s
 
 
 class FrameReceiver(Peripheral):

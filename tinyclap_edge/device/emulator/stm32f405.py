@@ -96,9 +96,7 @@ class Usart(Peripheral):
 
     def on_read(self, offset: int) -> int:
         if offset == self.SR:
-            wait = self._out.wait_s(self.board.now_s)
-            if wait:
-                self.board.spend(wait)
+            self.board.pause(self._out.ready_s)
             return super().on_read(offset) | self.TC_TXE
         if offset == self.DR:  # behind a read of SR this clears IDLE
             self.registers[self.SR] = 0

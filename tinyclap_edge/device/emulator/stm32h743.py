@@ -97,9 +97,7 @@ class Usart(Peripheral):
     def on_read(self, offset: int) -> int:
         if offset != self.ISR:
             return super().on_read(offset)
-        wait = self._out.wait_s(self.board.now_s)
-        if wait:
-            self.board.spend(wait)
+        self.board.pause(self._out.ready_s)
         return super().on_read(offset) | self.TC_TXE
 
     def on_write(self, offset: int, value: int) -> None:
