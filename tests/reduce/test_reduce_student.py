@@ -98,6 +98,13 @@ def test_a_store_of_another_space_is_refused() -> None:
         train_at_r(student(), other, 4)
 
 
+def test_a_store_of_another_teacher_or_of_other_weights_of_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="the store is of 'reference', made learnt from 'msclap-2022'"):
+        train_at_r(replace(student(), teacher="msclap-2022"), rows(10), 4)
+    with pytest.raises(UsageError, match=f"made learnt from reference {'1' * 16}"):
+        train_at_r(replace(student(), teacher_identity="1" * 16), rows(10), 4)
+
+
 @pytest.mark.parametrize(("r", "how"), [(0, "rotate"), (25, "rotate"), (4, "fold")])
 def test_an_impossible_reduction_is_refused(r: int, how: str) -> None:
     with pytest.raises(UsageError):
