@@ -99,6 +99,7 @@ def test_people_read_a_row_a_label_and_the_limits(exports, place, tmp_path):
 def test_thresholds_reach_a_running_board(exports, place, tmp_path):
     with open_bundle(exports("stm32f4")) as bundle:
         program = prepare(bundle, "host", tmp_path).image
+        assert program is not None
         (tmp_path / "board").mkdir()
         with HostBoard(program, tmp_path / "board", room(4)) as board:
             more = ("--target", "python", "--port", board.port)
