@@ -24,17 +24,29 @@ from tinyclap_edge.device.serial_line import SerialLine
 from tinyclap_edge.errors import DeviceError, TinyclapError, UsageError
 
 BAUD = 115_200
-_STOP_S = 30.0
+_START_S, _STOP_S = 20.0, 30.0
+
+
+class _Line(SerialLine):
+    """A line that knows when the board has said something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoken = threading.Event()
+
+    def send(self, data: bytes) -> None:
+        super().send(data)
+        self.spoken.set()
 
 
 class ChipBoard:
-    """A virtual chip behind a pty. flash: the file that keeps its labels. UsageError for a chip that has no models."""
+    """A virtual chip behind a pty, which has started when the context begins. flash: the file that keeps its labels. UsageError for a chip that has no models."""
 
     def __init__(self, board: Board, elf: Path | str, sound: Sound, flash: Path, baud: int | None = None) -> None:
         make_chip = find_chip(board)
         if make_chip is None:
             raise UsageError(f"there are no models of the chip of {board.name}", "emulate it without --chip")
-        self.line = SerialLine()
+        self.line = _Line()
         self.port = self.line.port
         wire, microphone = SerialWire(self.line, baud or BAUD), Microphone(sound)
         image, chip = read_elf(elf), make_chip(board, wire, microphone)
@@ -55,6 +67,7 @@ class ChipBoard:
         self.machine.power_up()
         self.machine.write_memory(self._labels_at, bytes(self._labels))
         self._thread.start()
+        self.line.spoken.wait(_START_S)  # a firmware that says nothing is met all the same
         return self
 
     def __exit__(self, *_: object) -> None:
