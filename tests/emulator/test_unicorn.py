@@ -180,7 +180,7 @@ def test_firmware_that_never_ends_is_stopped(tmp_path: Path) -> None:
 def test_a_label_pack_of_another_encoder_stops_the_firmware_by_name(tmp_path: Path) -> None:
     board = find_board("stm32h7")
     write_project(tmp_path / "p", board, fake_parts(tmp_path / "parts"), fake_config(encoder_id="f" * 16))
-    with pytest.raises(DeviceError, match="labels -13"):
+    with pytest.raises(DeviceError, match="foreign -13"):
         UnicornTarget(board).run(compile_project(tmp_path / "p", board), PCM)
 
 
