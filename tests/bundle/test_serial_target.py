@@ -15,8 +15,8 @@ from tinyclap_edge.bundle.figures import figures_of
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.layer_watch import Difference, LayerPlace
 from tinyclap_edge.bundle.run import TARGETS
-from tinyclap_edge.bundle.serial_bench import bench_serial, is_emulated, keep_measurement, time_stage
-from tinyclap_edge.bundle.serial_target import SerialReady, check_identity
+from tinyclap_edge.bundle.serial_bench import bench_serial, keep_measurement, time_stage
+from tinyclap_edge.bundle.serial_target import SerialReady, check_identity, is_emulated
 from tinyclap_edge.bundle.serial_verify import Found, arena_difference, verify_serial, written_spans
 from tinyclap_edge.device.measurements import read_measurement
 from tinyclap_edge.device.replay import Rows, Shape, Stage, Ticks, What, row_checksums

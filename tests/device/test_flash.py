@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -27,6 +26,7 @@ from tinyclap_edge.device import flash as flashing
 from tinyclap_edge.device import flash_upload
 from tinyclap_edge.device.board_sound import FedSound
 from tinyclap_edge.device.build import BuildResult
+from tinyclap_edge.device.chip_board import ChipBoard
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.flash import Identity, Place, check, check_size, find_tool, flash, wait_for_board
 from tinyclap_edge.device.flash_image import flat_image, make_image
@@ -61,7 +61,8 @@ class Desk:
         program.chmod(0o755)
         self._empty = SerialLine()  # a board without firmware
         self._point(self._empty.port)
-        self._board: EmulatorBoard | None = None
+        self._board: ChipBoard | EmulatorBoard | None = None
+        self.chip = False  # whether images are those of the chip, with its drivers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -75,7 +76,8 @@ class Desk:
         while not self._stop.wait(0.02):
             if (self.folder / "image").is_file() and self._board is None:
                 elf = Path((self.folder / "image").read_text().strip())
-                self._board = EmulatorBoard(BOARD, elf, FedSound(), self.folder / "labels.flash")
+                kind = ChipBoard if self.chip else EmulatorBoard
+                self._board = kind(BOARD, elf, FedSound(), self.folder / "labels.flash")
                 self._board.__enter__()
                 self._point(self._board.port)
                 (self.folder / "done").touch()
@@ -260,10 +262,12 @@ def test_the_one_drive_of_a_boot_loader_is_found(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.slow
-def test_platformio_runs_the_upload(desk: Desk) -> None:
-    started = time.monotonic()
-    done = flash(ready(desk), banner_s=30)
-    assert done.device.board == "stm32f4" and time.monotonic() - started < 500
+def test_platformio_builds_and_uploads_the_chips_own_image(desk: Desk) -> None:
+    desk.chip = True
+    said: list[str] = []
+    done = flash(ready(desk), on_line=said.append, banner_s=120)
+    assert done.device.board == "stm32f4" and any(line.startswith("Uploading") for line in said)
+    assert (desk.folder / "image").read_text().strip().endswith(".pio/build/stm32f4/firmware.elf")
 
 
 def test_the_verb_flashes_the_boards_of_a_map_and_names_the_one_that_it_could_not(

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyclap_edge.bundle.golden import Stages, parity_windows
 from tinyclap_edge.bundle.run import compare
-from tinyclap_edge.bundle.serial_target import SerialReady, send_window
+from tinyclap_edge.bundle.serial_target import SerialReady, is_emulated, send_window
 from tinyclap_edge.device.build import BuildResult
 from tinyclap_edge.device.link import Device
 from tinyclap_edge.device.measurements import Measurement, write_measurement
@@ -138,11 +138,6 @@ def _facts(
         data["cycles"] = {**cycles, "total": sum(cycles.values())}
         data["clock_hz"] = round(sum(cycles.values()) / total_s)
     return data
-
-
-def is_emulated(port: str) -> bool:
-    """Whether a port is a pty: what answers there is a program, and its clock no board's."""
-    return str(Path(port).resolve()).startswith("/dev/pts/")
 
 
 def keep_measurement(ready: SerialReady, data: dict[str, Any], directory: Path | None = None) -> Path | None:

@@ -22,6 +22,7 @@ from tinyclap_edge.device.link import Command, Link, Refusal, Refused
 from tinyclap_edge.errors import DeviceError, UsageError
 
 READ_BYTES = 256
+RUN_TRIES = 60  # of half a second each: RUN ends after 0.4 s and one encoder run, which takes 2 s on the slowest board
 PATIENCE_S = 15.0  # a window that is being computed ends within it on any board
 _BEGIN, _PCM, _RUN = struct.Struct("<IHHHHH"), struct.Struct("<IHII"), struct.Struct("<IIH")
 
@@ -77,8 +78,9 @@ class Ticks:
 class Replay:
     """One window at a time. Every method raises DeviceError when the link is lost or the firmware answers otherwise."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, link: Link, run_tries: int = RUN_TRIES) -> None:
+        """run_tries: more for an emulated chip, whose 0.4 s may take this PC a minute."""
+        self._link, self._run_tries = link, run_tries
         self._shape: Shape | None = None
 
     def begin(self) -> Shape:
@@ -114,7 +116,12 @@ class Replay:
 
     def run(self, stage: Stage, times: int = 1) -> Ticks:
         """Run one stage on what was sent, up to `times` times: fewer where they would take more than half a second."""
-        return Ticks(*_unpack(_RUN, self._link.request(Command.REPLAY_RUN, struct.pack("<BH", stage, times))))
+        tries, self._link.tries = self._link.tries, self._run_tries
+        try:
+            answer = self._link.request(Command.REPLAY_RUN, struct.pack("<BH", stage, times))
+        finally:
+            self._link.tries = tries
+        return Ticks(*_unpack(_RUN, answer))
 
     def read(self, what: What) -> bytes:
         """All of it."""
