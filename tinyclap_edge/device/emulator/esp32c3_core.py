@@ -103,6 +103,10 @@ class Rv32Core:
         """Whether an enabled interrupt waits; it ends a WFI whatever mstatus says."""
         return bool(self._waiting())
 
+    def held_back(self) -> bool:
+        """Whether an interrupt waits for mstatus.MIE."""
+        return self.pending() and not self._read("MSTATUS") & _MIE
+
     def deliver(self) -> bool:
         """Enter the handler of a waiting interrupt, if mstatus.MIE is set."""
         status = self._read("MSTATUS")
