@@ -33,6 +33,7 @@ ALIGN = 16  # of sections
 DEFAULT_LABELS = 16
 DEFAULT_HOP_S = 1.28
 ESTIMATED = "estimated"
+CODE = "code and constants"  # what a region holds
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ def regions_of(
     except DoesNotFit:
         arena_home, home = board.regions_for("arena")[0].name, board.regions_for("data")[0].name
         names, data = (arena_home, home, home), max(static_bytes, DATA_ESTIMATE_BYTES)
-    parts: dict[str, list[tuple[str, int]]] = {board.flash.name: [("code and constants", flash.total)]}
+    parts: dict[str, list[tuple[str, int]]] = {board.flash.name: [(CODE, flash.total)]}
     slots = label_flash(board, flash.weights + flash.label_pack + CODE_ESTIMATE_BYTES)
     if slots is not None:  # where a board keeps the labels that are sent to it; without room it keeps none
         region = next(r for r in board.regions if r.name == slots.region)

@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.budgets import Budgets
-from tinyclap_edge.fit.cost import cost_of, pace_of
+from tinyclap_edge.fit.cost import CODE, Cost, cost_of, pace_of
 from tinyclap_edge.fit.space import Found
 
+NEARLY = 0.999  # so that a try at the very edge is not passed over
 NEAREST, TRIED = 3, 8  # configurations that are told, and planned for it
 
 
-def feasible(group: Found, board: Board, budgets: Budgets) -> np.ndarray:
-    """Which configurations of a group meet every budget, by bounds: none that fits is left out."""
-    arena, data = group.arena_bytes, DEFAULT_STACK_BYTES + group.static_bytes
+@dataclass(frozen=True)
+class Excess:
+    """How far exact costs lie above their bounds, as factors of 1 or more."""
+
+    arena: float = 1.0
+    flash: float = 1.0
+    instructions: float = 1.0
+
+    @staticmethod
+    def of(group: Found, index: int, cost: Cost) -> Excess:
+        """What one plan says."""
+        instructions = cost.instructions["encoder"] + cost.instructions["frontend"] + cost.instructions["labels"]
+        flash = next(r.used for r in cost.regions if r.kind == "flash" and CODE in r.holds)  # slots of labels as well
+        return Excess(
+            max(1.0, NEARLY * cost.arena_bytes / group.arena_bytes[index]),
+            max(1.0, NEARLY * max(flash, cost.flash_bytes) / group.flash_bytes[index]),
+            max(1.0, NEARLY * instructions / group.hop_instructions[index]),
+        )
+
+
+def feasible(group: Found, board: Board, budgets: Budgets, excess: Excess | None = None) -> np.ndarray:
+    """Which configurations of a group meet every budget, by bounds: none that fits is left out. excess: if all exact costs
+    were so far above them."""
+    slack = 1.02 if excess is None else 1.0  # the bounds of instructions are near, not below
+    excess = excess or Excess()
+    arena, data = group.arena_bytes * excess.arena, DEFAULT_STACK_BYTES + group.static_bytes
     placed = np.zeros(len(group), bool)
     for home in board.regions_for("arena"):
         for other in board.regions_for("data"):
             shared = arena if other.name == home.name else 0.0
             placed |= (arena <= home.size_bytes) & (data + shared <= other.size_bytes)
-    good = placed & (group.flash_bytes <= min(board.flash.size_bytes, budgets.flash_bytes or board.flash.size_bytes))
+    good = placed & (
+        group.flash_bytes * excess.flash <= min(board.flash.size_bytes, budgets.flash_bytes or board.flash.size_bytes)
+    )
     if budgets.ram_bytes:
         good &= arena + data <= budgets.ram_bytes
-    per = pace_of(board).seconds
+    per = pace_of(board).seconds * excess.instructions
     if budgets.latency_s:
-        good &= group.latency_instructions * per <= budgets.latency_s * 1.02
-    return np.asarray(good & (group.hop_instructions * per <= group.hop_s * 1.02))
+        good &= group.latency_instructions * per <= budgets.latency_s * slack
+    return np.asarray(good & (group.hop_instructions * per <= group.hop_s * slack))
 
 
 def nothing_fits(groups: list[Found], board: Board, budgets: Budgets) -> DoesNotFit:

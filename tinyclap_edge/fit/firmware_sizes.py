@@ -88,7 +88,7 @@ def pack_bytes(labels: int, r: int, name_bytes: int | None = None) -> int:
 def work_kind(work: Work) -> str:
     """Functions that compile to about as many bytes: by what they do, and how."""
     window = "window" if work.step.row is not None and work.step.row.window is not None else "line"
-    return f"{work.step.suffix} {work.form} {window} {'many' if work.calls > 1 else 'once'}"
+    return f"{work.step.suffix} {work.form} {window} {'many' if work.repeats else 'once'}"
 
 
 def struct_bytes(work: Work) -> int:

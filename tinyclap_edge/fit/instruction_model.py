@@ -28,7 +28,7 @@ class Call:
 
     name: str
     variant: str
-    count: int
+    count: float
     terms: Terms
 
 
@@ -152,7 +152,7 @@ def _call(plan: Plan, work: Work, isa: str) -> Call:
         )  # fmt: skip
         return _made(work, variant, store_kind(step.struct["output"]), isa, s, f" s{window['stride_w']}")
     channels = shape[-1]
-    rows = shape[1] if len(shape) == 4 and work.form == "row" and work.calls > 1 else 1
+    rows = shape[1] if len(shape) == 4 and work.form == "row" and work.repeats else 1
     pixels = tensors[step.output].size // channels // rows
     if kernel == "tce_conv1x1_s8":
         k = step.struct["k"]

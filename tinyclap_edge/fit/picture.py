@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BAR = 24  # characters
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 420, 70, 50, 40, 60  # of the SVG, pixels
-LEAST_DISC, MOST_DISC = 5.0, 30.0
+LEAST_DISC, MOST_DISC = 3.0, 16.0
 INK, LINE, DISC = "#1b1f24", "#d0d7de", "#0969da"
 
 
@@ -53,8 +53,9 @@ def svg(windows: Sequence[WindowCost], title: str) -> str:
     if not points:
         raise UsageError("no window of the curve fits this board, so there is no picture", "loosen a budget")
     rams, kind = [c.ram_bytes / 1024 for _, c in points], points[0][1].latency.kind
-    x_ticks = ticks(0.0, max(rams))
-    y_ticks = ticks(min(100 * w.accuracy for w, _ in points), max(100 * w.accuracy for w, _ in points))
+    x_ticks = ticks(0.8 * min(rams), 1.08 * max(rams))
+    heard = [100 * w.accuracy for w, _ in points]
+    y_ticks = ticks(max(0.0, min(heard) - 3), min(100.0, max(heard) + 3))
     longest = max(c.latency.typical_s for _, c in points)
     inner_w, inner_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
@@ -76,6 +77,7 @@ def svg(windows: Sequence[WindowCost], title: str) -> str:
     for tick in y_ticks:
         parts.append(_line(LEFT, y(tick), WIDTH - RIGHT, y(tick)) + _text(LEFT - 8, y(tick) + 4, f"{tick:g} %", "end"))
     parts.append(_text(LEFT + inner_w / 2, HEIGHT - 16, f"RAM, KB (planned); area of a disc: time ({kind})", "middle"))
+    parts.append(_text(LEFT - 50, TOP - 12, "accuracy (given)", "start"))
     placed: list[tuple[float, float]] = []
     for w, cost in sorted(points, key=lambda p: -p[1].latency.typical_s):  # small discs are drawn over large ones
         radius = max(LEAST_DISC, MOST_DISC * math.sqrt(cost.latency.typical_s / longest))

@@ -25,14 +25,21 @@ ROWS, LAYERS = "rows", "layers"
 class Work:
     """One generated function: `calls` calls of a step, each on a row, or one on whole maps.
 
-    missing: calls whose window reaches rows outside the map.
+    missing: calls whose window reaches rows outside the map. endless: a row whenever one comes, `calls` of them in a hop on
+    average.
     """
 
     name: str
     step: Step
     form: str  # "row", "whole", "add", "finish"
-    calls: int
+    calls: float
     missing: int
+    endless: bool = False
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a call makes one row of several."""
+        return self.endless or self.calls > 1
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,17 @@ def plan_continuous(configuration: Configuration, isa: str, hop_rows: int) -> Pl
     rates = made.stream.rates
     work: list[Work] = []
     kernels: set[str] = set()
-    fired = 0
+    fired = 0.0
     for task in sorted(made.program.tasks, key=lambda t: t.number):
         adds = task.form == "add"
         kernels.update((slide_kernel(made.kept),) if adds else ("tce_mean_finish_s8",) if task.form == "finish"
                        else task.step.kernels)  # fmt: skip
         rate = rates[task.step.operands[0][1] if adds else task.step.output] if task.calls == ENDLESS else 0
-        calls = max(1, round(hop_rows / rate)) if rate else 1
-        work.append(Work(task.step.op.name, task.step, task.form, calls, 0))
+        calls = hop_rows / rate if rate else 1.0
+        work.append(Work(task.step.op.name, task.step, task.form, calls, 0, endless=bool(rate)))
         fired += calls
     stages = made.program.stages_of(0)
-    polls = len(stages) * (hop_rows + fired) // 2
+    polls = round(len(stages) * (hop_rows + fired) / 2)
     arena = made.plan.arena_bytes
     why = f"every row is computed once: {arena:,} bytes of RAM, {hop_rows} rows a hop"
     return Plan(

@@ -6,7 +6,7 @@ end is relaxed only where nothing fits behind it. Whether a configuration fits i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,12 @@ from tinyclap_edge.fit.accuracy_curve import AccuracyCurve
 from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.configuration import REFERENCE_WINDOW_S
 from tinyclap_edge.fit.cost import Cost, cost_of
-from tinyclap_edge.fit.feasibility import feasible, nothing_fits
+from tinyclap_edge.fit.feasibility import Excess, feasible, nothing_fits
 from tinyclap_edge.fit.instruction_model import machine_of
 from tinyclap_edge.fit.rank import PROXY, Capacity
 from tinyclap_edge.fit.space import Axes, Found, corners, evaluate
 
-TRIES = 12  # exact plans for the recommended one: the bound is rarely off by more than a few percent
+TRIES, LATER_TRIES = 10, 4  # exact plans for the recommended one, and for it behind a relaxed front end
 SHOWN = 8  # configurations of the Pareto set that are planned and shown
 CELLS = 2  # of a factor of two, in each budget: the best of a cell stands for it
 
@@ -125,46 +125,50 @@ def _wanted(groups: list[Found]) -> float:
     return min({g.window_s for g in groups}, key=lambda w: abs(w - REFERENCE_WINDOW_S))
 
 
-def _best(groups: list[Found], masks: list[np.ndarray], among: list[int]) -> Iterator[tuple[Found, int]]:
-    """Feasible configurations of some groups, largest capacity first."""
-    picks = [(g, i) for g in among for i in np.flatnonzero(masks[g])]
-    if not picks:
-        return
-    capacity = np.concatenate([groups[g].capacity[masks[g]] for g in among])
-    for at in np.argsort(-capacity, kind="stable"):
-        g, i = picks[at]
-        yield groups[g], int(i)
-
-
 def _first_fit(
     groups: list[Found], masks: list[np.ndarray], board: Board, budgets: Budgets, curve: AccuracyCurve | None,
     advance: Callable[[int], None],
 ) -> tuple[Found, int, Cost] | None:  # fmt: skip
-    """The first group, and its configuration, that its exact plan does not rule out."""
+    """The first groups, and of them the configuration, that an exact plan does not rule out."""
+    tries = TRIES
     for among in _order(groups, curve):
-        found = _largest(groups, masks, among, board, budgets, advance)
+        found = _largest(groups, masks, among, board, budgets, advance, tries)
         if found is not None:
             return found
+        tries = LATER_TRIES
     return None
 
 
 def _largest(
     groups: list[Found], masks: list[np.ndarray], among: list[int], board: Board, budgets: Budgets,
-    advance: Callable[[int], None],
+    advance: Callable[[int], None], tries: int = TRIES,
 ) -> tuple[Found, int, Cost] | None:  # fmt: skip
-    """Of some groups the largest capacity that keeps every budget by its exact plan; None after TRIES that do not."""
-    tried, smallest = 0, np.inf
-    for group, index in _best(groups, masks, among):
-        need = group.arena_bytes[index]
-        if need >= smallest:  # no smaller than one that did not fit by its exact plan
-            continue
-        cost = cost_of(group.configuration(index), board, budgets.use)
+    """Of some groups the largest capacity that keeps every budget by its exact plan; None where no try does.
+
+    A plan that breaks a budget says how far its bounds were off; the next try is the largest that would fit if those of all
+    were as far off. The last is the smallest of all.
+    """
+    left = {g: masks[g].copy() for g in among}
+    excess: Excess | None = None
+    for number in range(tries):
+        last = number == tries - 1
+        open_ = {g: left[g] if last else left[g] & feasible(groups[g], board, budgets, excess) for g in among}
+        wanted = {g: -groups[g].arena_bytes if last else groups[g].capacity for g in among}
+        best = [(float(wanted[g][mask].max()), g) for g, mask in open_.items() if mask.any()]
+        if not best:
+            # nothing is left by what was learnt: the next of all
+            best = [(float(groups[g].capacity[mask].max()), g) for g, mask in left.items() if mask.any()]
+            open_, wanted = left, {g: groups[g].capacity for g in among}
+            if not best:
+                return None
+        value, g = max(best, key=lambda item: item[0])
+        index = int(np.flatnonzero(open_[g] & (wanted[g] == value))[0])
+        left[g][index] = False
+        cost = cost_of(groups[g].configuration(index), board, budgets.use)
         advance(1)
         if not budgets.broken(cost):
-            return group, index, cost
-        smallest, tried = need, tried + 1
-        if tried == TRIES:
-            break
+            return groups[g], index, cost
+        excess = Excess.of(groups[g], index, cost)
     return None
 
 
