@@ -113,7 +113,8 @@ def run_slice(program: Path, target: str, runs: int, seconds: int, seed: int, de
     text = told.decode(errors="replace")
     seconds_used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before.ru_utime
     units = _UNITS.search(text)
-    finding = text[-3000:] if running.returncode not in (0, _INTERRUPTED) or units is None else None
+    failed = running.returncode not in (0, _INTERRUPTED) and not stopped
+    finding = text[-3000:] or f"exit code {running.returncode}" if failed else None
     return Slice(int(units[1]) if units else 0, seconds_used, finding, stopped)
 
 

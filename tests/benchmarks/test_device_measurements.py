@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from link_native import pack_bytes
 
-from benchmarks import device_tables
+from benchmarks import device_tables, fuzz
 from benchmarks.fuzz import Record, Slice, added, recorded
 from benchmarks.fuzz_targets import TARGETS, files_under_test, fuzzing_compiler, sources_sha256
 from benchmarks.label_updates import LABELS, LIMIT_S, build_cuts, cut_power, damage, full_pack, time_pushes
@@ -93,6 +93,27 @@ def test_executions_add_up_and_begin_again_with_other_sources() -> None:
     results = {"fuzz": {"targets": {"pack": vars(record)}}}
     assert recorded(results, "pack", "aa") == record and recorded(results, "pack", "bb") == Record("bb")
     assert recorded(results, "frames", "aa").executions == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "executions", "found"),
+    [
+        ("stat::number_of_executed_units: 1234", 0, 1234, False),
+        ("libFuzzer: run interrupted; exiting\nstat::number_of_executed_units: 55", 72, 55, False),
+        ("ERROR: AddressSanitizer: heap-buffer-overflow", 77, 0, True),
+        ("runtime error: signed integer overflow", 1, 0, True),
+    ],
+)
+def test_a_fuzzer_that_fails_is_a_finding_and_one_that_was_stopped_is_not(
+    tmp_path: Path, monkeypatch, says: str, code: int, executions: int, found: bool
+) -> None:
+    monkeypatch.setattr(fuzz, "FOUND", tmp_path / "found")
+    program = tmp_path / "fuzzer"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{says}' >&2\nexit {code}\n")
+    program.chmod(0o755)
+    run = fuzz.run_slice(program, "frames", 10, 1, 1, False)
+    assert run.executions == executions and (run.finding is not None) is found
+    assert not found or says in str(run.finding)
 
 
 @pytest.mark.parametrize("target", TARGETS)
