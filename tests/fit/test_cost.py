@@ -98,3 +98,16 @@ def test_rows_without_end_cost_less_than_windows_one_by_one() -> None:
     window, stream = (cost_of(configuration, board, Use(0.32, 8, continuous)) for continuous in (False, True))
     assert stream.schedule == "continuous"
     assert stream.instructions["encoder"] < 0.3 * window.instructions["encoder"]
+
+
+def test_a_layer_that_fires_less_than_once_a_hop_costs_its_share_of_a_row() -> None:
+    """Not a whole map: every row is computed once, so a hop costs about its share of a window, deep layers too."""
+    from tinyclap_edge.fit.instruction_model import machine_of, predict
+    from tinyclap_edge.fit.plan_stream import plan_continuous
+
+    configuration = parse_configuration("phinet:alpha=0.4,beta=2,t0=3,N=8,se=0,hswish=0,padding=same;window_s=2.56")
+    machine = machine_of(find_board("stm32f4"))
+    window = predict(plan_configuration(configuration, machine.isa), machine)
+    hop = predict(plan_continuous(configuration, machine.isa, 12), machine)
+    shares = {name: hop[name] / window[name] for name in window if name.startswith("block8/") and name in hop}
+    assert len(shares) >= 3 and all(0.7 * 12 / 128 < share < 1.4 * 12 / 128 for share in shares.values())
