@@ -107,12 +107,12 @@ class Course:
         from tinyclap_edge.distill.settings import with_settings
 
         began = time.process_time()
-        recipe = with_settings(find_recipe("edge"), (f"steps={STEPS}", f"batch={BATCH}"))
+        recipe = with_settings(find_recipe("edge"), (f"steps={STEPS}", f"batch={BATCH}", "fade_in=0"))
         rows: Any = self.rows(shape.frontend.frames)
         run = Run(WORK / "rank", shape.net.arch(), self.data.side, seed=seed, log=lambda line: None)
         task = prepare(recipe, rows, run, ALONE, lambda line: None).task
         config = TrainConfig(
-            STEPS, recipe.learning_rate, BATCH, recipe.weight_decay, recipe.warmup, recipe.ema, seed, recipe.clip_norm,
+            STEPS, recipe.learning_rate, BATCH, recipe.weight_decay, recipe.warmup, 0.995, seed, recipe.clip_norm,
             STEPS, STEPS, schedule=recipe.schedule, optimiser=recipe.optimiser,
         )  # fmt: skip
         weights = train(task.trainee, task.backward, config, backward=task.backward, log=lambda line: None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinyclap_edge.distill.augment import AugmentConfig, NoiseShapes
+from tinyclap_edge.distill.augment import NoiseShapes
 from tinyclap_edge.distill.loop import Step, lean
 from tinyclap_edge.distill.noise import NOISE_LEVEL_DB, noise_shapes
 from tinyclap_edge.distill.objectives import Space, objective_of
@@ -85,8 +85,7 @@ def prepare(recipe: Recipe, rows: Rows, run: Run, world: World, say: Callable[[s
     if recipe.sampler == "clusters":
         sampler = ClusterBalanced(_clusters(recipe, rows, picks, run, world), run.seed)
     centre = torch.from_numpy(mean).to(run.device)
-    augment = AugmentConfig(clean_share=recipe.clean_share)
-    task = Task(recipe, rows, picks, sampler, trainee, trainee, noise, centre, world, run.device, say, augment)
+    task = Task(recipe, rows, picks, sampler, trainee, trainee, noise, centre, world, run.device, say)
     return Lesson(task, held_out, side, find_classes(rows.labels, side))
 
 

@@ -136,7 +136,7 @@ def _config(recipe: Recipe, stage: Stage, seed: int) -> TrainConfig:
         batch=recipe.batch,
         weight_decay=recipe.weight_decay,
         warmup=recipe.warmup,
-        ema=recipe.ema,
+        ema=max(0.0, 1 - 1 / (recipe.average * stage.steps)) if recipe.average else 0.0,
         seed=seed,
         clip_norm=recipe.clip_norm,
         checkpoint_every=recipe.checkpoint_every,

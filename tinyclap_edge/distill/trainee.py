@@ -87,7 +87,6 @@ class Task:
     world: World
     device: str
     say: Callable[[str], None]
-    augment: AugmentConfig
     parts: int = 1
 
     def __post_init__(self) -> None:
@@ -119,6 +118,11 @@ class Task:
         x = F.normalize(x, dim=-1)
         return F.normalize(x - self.mean, dim=-1) if self.recipe.targets == "centred" else x
 
+    def distortion(self, step: int) -> AugmentConfig:
+        """How a step distorts: more and more clips while it fades in, then all but the clean share."""
+        fade = self.recipe.fade_in * self.recipe.steps
+        return AugmentConfig(clean_share=max(self.recipe.clean_share, 1 - (step + 1) / fade if fade else 0.0))
+
     def batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's slice of a step: log-mels (views, k, frames, mels) in dB and wanted embeddings (k, dim)."""
         mine = self.world.slice_of(self.clips)
@@ -136,7 +140,9 @@ class Task:
                 heard, level = self._hear(every, starts, mine, mixup)
             view = heard
             if recipe.distort:
-                distortion = draw_distortion(self.clips, spec.frames, len(self.noise.db), self.augment, generator)
+                distortion = draw_distortion(
+                    self.clips, spec.frames, len(self.noise.db), self.distortion(step), generator
+                )
                 view = distort(view, level, self.noise, distortion.part(mine), spec.floor_db)
             if recipe.mask:
                 view = mask(view, draw_masks(self.clips, spec.frames, spec.mel_bins, recipe.mask, generator).part(mine))
