@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from device.images import WARNINGS
+from device.fake_firmware import ARENA, write_parts
+from device.images import WARNINGS, compile_project, fake_config
+from serial_boards import pack
 
 from tinyclap_edge.boards import Board, find_board
 from tinyclap_edge.device.bare_ports import PORTS, port_files
@@ -19,6 +25,7 @@ from tinyclap_edge.device.emulator.chips import find_chip
 from tinyclap_edge.device.emulator.machine import Machine
 from tinyclap_edge.device.emulator.peripheral import Peripheral
 from tinyclap_edge.device.memory_plan import for_bare_port, linker_script, plan_memory
+from tinyclap_edge.device.platformio_project import FirmwareParts, write_project
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.resources import firmware_dir
 
@@ -139,3 +146,30 @@ class ProbedBoard:
         line, _, rest = bytes(self.line.said).partition(b"\n")
         self.line.said[:] = rest
         return line.decode("ascii")
+
+
+class BoardStream:
+    """The host's end of the line: the board runs while the host waits."""
+
+    def __init__(self, board: ProbedBoard) -> None:
+        self._board = board
+
+    def write(self, data: bytes) -> None:
+        self._board.line.type(data)
+
+    def read(self) -> bytes:
+        self._board.run_for(0.3, until_said=True)
+        data = bytes(self._board.line.said)
+        self._board.line.said.clear()
+        return data
+
+
+@cache
+def application_image(name: str) -> Path:
+    """The whole application with the small encoder and the real label code, with a board's own port; once a process."""
+    root, board = Path(tempfile.mkdtemp(prefix="tce-bare-")), find_board(name)
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    folders = write_parts(root / "parts")
+    parts = FirmwareParts(folders["encoder"], ARENA, 0, folders["frontend"], pack(3).to_bytes())
+    write_project(root / "project", board, parts, fake_config())
+    return compile_project(root / "project", board, port=True)

@@ -49,7 +49,7 @@ class Machine:
         self.dark = False  # the power has been cut
         self._wanted_reset: ResetCause | None = None
         self._stopping = self._loading = False
-        self._instruction_s = board.time.cycles_per_instruction / board.clock_hz
+        self.instruction_s = board.time.cycles_per_instruction / board.clock_hz
         self._uc = open_unicorn()
         self.engine = new_engine(board, image)
         map_memory(self.engine, board, image)
@@ -167,7 +167,7 @@ class Machine:
         if core.held_back():
             count = 1  # interrupts are off, a few instructions long: what woke the core is taken behind them
         elif (due := self._due_s()) is not None:
-            count = max(1, min(_SLICE, int((due - self.now_s) / self._instruction_s) + 1))
+            count = max(1, min(_SLICE, int((due - self.now_s) / self.instruction_s) + 1))
         failure: Exception | None = None
         before = self.now_s
         try:
@@ -178,7 +178,7 @@ class Machine:
         if failure is not None and not core.returned() and not self.dark:
             raise self._explained(failure)
         early = failure is not None or self._asleep or self.now_s != before
-        self.now_s += min(count, _EARLY if early else count) * self._instruction_s
+        self.now_s += min(count, _EARLY if early else count) * self.instruction_s
 
     def _advance(self) -> None:
         self.wire.look(self.now_s)
