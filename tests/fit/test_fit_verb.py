@@ -41,3 +41,27 @@ def test_explaining_as_json_is_one_object_with_every_byte() -> None:
     data = json.loads(done.stdout)["data"]
     assert data["fits"] and data["ram_bytes"] == sum(r["used"] for r in data["regions"] if r["kind"] == "ram")
     assert data["latency"]["kind"] == "estimated"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--board", "stm32f4", "--student", "small"), ("--student and --board",)),
+        (("--board", "stm32f5"), ("stm32f4",)),
+    ],
+)
+def test_distill_takes_a_board_or_a_student(options: tuple[str, ...], words: tuple[str, ...]) -> None:
+    refused(cli("distill", "--recipe", "edge", "--store", "absent", "--out", "absent", *options), 2, *words)
+
+
+@pytest.mark.slow
+def test_what_distill_trains_for_a_board_is_what_fit_recommends() -> None:
+    from tinyclap_edge.boards import find_board
+    from tinyclap_edge.cli.distill import _recommended
+    from tinyclap_edge.fit.configuration import parse_configuration
+    from tinyclap_edge.fit.cost import cost_of
+
+    arch, spec, r = _recommended("rp2040")
+    text = f"{arch};rate={spec.sample_rate_hz},mels={spec.mel_bins},hop_ms=20,window_s=2.56,r={r}"
+    cost = cost_of(parse_configuration(text), find_board("rp2040"))
+    assert cost.over is None and 0.5 < cost.load <= 1
