@@ -42,8 +42,11 @@ def bench_boards(bundle: Bundle, options: SerialOptions, windows: int) -> list[t
     from tinyclap_edge.bundle.run import prepare
     from tinyclap_edge.bundle.serial_bench import STAGES, bench_serial, keep_measurement
     from tinyclap_edge.bundle.serial_target import SerialReady
+    from tinyclap_edge.device.board_ports import check_port
 
     boards = wired(options.port, options.baud, options.hardware_map, bundle.board.name)
+    if len(boards) == 1:
+        check_port(boards[0].port, boards[0].baud)  # before the build
     with progress("counting instructions in the emulator"):
         built, counted = _image(bundle), _counted(bundle)
 
