@@ -224,3 +224,12 @@ def test_a_linear_refit_recovers_a_turned_space() -> None:
     assert refit_head(head, audio, wanted.astype(np.float32), ridge=1e-9) == pytest.approx(1, abs=1e-4)
     again = (torch.from_numpy(pooled).float() @ head.weight.T + head.bias).detach().numpy()
     assert np.allclose(again, wanted, atol=1e-3)
+
+
+def test_a_recipe_that_differs_is_told_by_its_settings_alone() -> None:
+    from tinyclap_edge.distill.checkpoint import check_claim
+
+    claims = [{"recipe": json.dumps({"name": "edge", "steps": steps, "r": 64})} for steps in (40, 50)]
+    with pytest.raises(UsageError) as caught:
+        check_claim(*claims, "stage0-00000020.pt")
+    assert caught.value.fact == "stage0-00000020.pt was trained with recipe steps=40, this run has steps=50"

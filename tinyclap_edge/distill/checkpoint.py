@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,7 +127,21 @@ def check_claim(found: dict[str, str], wanted: dict[str, str], where: str) -> No
     """Refuse (UsageError) a checkpoint whose teacher, front end, student or recipe is not this run's."""
     for name, value in wanted.items():
         if found.get(name) != value:
+            theirs, ours = _differing(found.get(name, "nothing"), value)
             raise UsageError(
-                f"{where} was trained with {name} {found.get(name)}, this run has {value}",
+                f"{where} was trained with {name} {theirs}, this run has {ours}",
                 "give the run's own settings, or another --out",
             )
+
+
+def _differing(theirs: str, ours: str) -> tuple[str, str]:
+    """Of two recipes only the settings in which they differ; anything else as it is."""
+    try:
+        a, b = json.loads(theirs), json.loads(ours)
+    except ValueError:
+        return theirs, ours
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return theirs, ours
+    keys = [key for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
+    said = [", ".join(f"{key}={one[key]}" for key in keys if key in one) or "none of these" for one in (a, b)]
+    return said[0], said[1]
