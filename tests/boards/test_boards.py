@@ -56,6 +56,9 @@ def test_an_unknown_board_is_answered_with_the_nearest_names() -> None:
     ("old", "new", "fact", "hint"),
     [
         ("clock_hz: 480_000_000", "clok_hz: 480_000_000", "unknown key 'clok_hz'", "'clock_hz'"),
+        ("erase: 16x128KB", "erase: 15x128KB", "add up to 1,966,080 bytes", ""),
+        ("erase: 16x128KB", "erase: 16*128KB", "is no run of sectors", "4x16KB"),
+        ("program: 32,", "program: 24,", "no power of two", ""),
         ("clock_hz: 480_000_000", "clock_hz: 0", "outside", ""),
         ("clock_hz: 480_000_000", "clock_hz: fast", "must be a number", ""),
         ("clock_hz: 480_000_000", "clock_hz: true", "must be a number", ""),

@@ -1,6 +1,6 @@
 """A virtual board in unicorn: the ELF at its real addresses, memory by the board's regions, semihosting answered in memory.
 
-unicorn is GPL-2 and imported only here and in counting.py, when an emulator is asked for.
+unicorn is GPL-2 and imported only in this package, when an emulator is asked for.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyclap_edge.boards import Board, Region
+from tinyclap_edge.boards import Board
 from tinyclap_edge.device.elf_image import ElfImage, read_elf
 from tinyclap_edge.device.emulator.attribution import phase_map
 from tinyclap_edge.device.emulator.counting import make_counter
+from tinyclap_edge.device.emulator.engine import load_image, map_memory, new_engine, open_unicorn
 from tinyclap_edge.device.emulator.semihosting import SemihostingFiles
 from tinyclap_edge.device.run_result import RunResult, command_line, parse_console
-from tinyclap_edge.errors import DeviceError, DoesNotFit, ToolMissing, UsageError
+from tinyclap_edge.errors import DeviceError
 
 _PAGE = 0x1000
 _SYSTEM_CONTROL_SPACE = 0xE000E000  # Cortex-M: CPACR is written at reset; unicorn models no device there
@@ -105,60 +106,13 @@ class _Machine:
     """One engine with memory mapped and the image loaded."""
 
     def __init__(self, board: Board, image: ElfImage, files: SemihostingFiles) -> None:
-        try:
-            import unicorn
-        except ImportError as error:
-            raise ToolMissing("the emulator unicorn is not installed", 'pip install "tinyclap-edge[emu]"') from error
-        self.uc: Any = unicorn
+        self.uc: Any = open_unicorn()
         self.board, self.image, self.files = board, image, files
-        if not board.emulator.unicorn:
-            raise UsageError(
-                f"unicorn has no model of {board.name} ({board.core})", "`tinyclap-edge boards` lists the emulated ones"
-            )
-        wanted = "riscv" if board.emulator.unicorn == "rv32" else "arm"
-        if image.machine != wanted:
-            raise DoesNotFit(
-                f"the image is for {image.machine}, {board.name} is {board.core}", "build it for this board"
-            )
-        self.engine = self._riscv() if wanted == "riscv" else self._arm()
-        for region in board.regions:
-            start = region.address & -_PAGE
-            self.engine.mem_map(start, -(-(region.end - start) // _PAGE) * _PAGE, self._permissions(region))
-        for segment in image.segments:
-            self._load(segment.address, segment.data)
-
-    def _permissions(self, region: Region) -> int:
-        """Flash: no stores. RAM: no execution unless the image runs code there (with it unicorn looks at every store for
-        self-modified code, which costs three quarters of the speed)."""
-        code = any(s.executable and region.address <= s.address < region.end for s in self.image.sections)
-        if region.kind == "flash":
-            return int(self.uc.UC_PROT_READ | self.uc.UC_PROT_EXEC)
-        return int(self.uc.UC_PROT_READ | self.uc.UC_PROT_WRITE | (self.uc.UC_PROT_EXEC if code else 0))
-
-    def _arm(self) -> Any:
-        from unicorn import arm_const
-
-        engine = self.uc.Uc(self.uc.UC_ARCH_ARM, self.uc.UC_MODE_THUMB | self.uc.UC_MODE_MCLASS)
-        engine.ctl_set_cpu_model(
-            getattr(arm_const, "UC_CPU_ARM_" + self.board.emulator.unicorn.upper().replace("-", "_"))
-        )
-        engine.mem_map(_SYSTEM_CONTROL_SPACE, _PAGE, self.uc.UC_PROT_READ | self.uc.UC_PROT_WRITE)
-        return engine
-
-    def _riscv(self) -> Any:
-        from unicorn import riscv_const
-
-        engine = self.uc.Uc(self.uc.UC_ARCH_RISCV, self.uc.UC_MODE_RISCV32)
-        engine.ctl_set_cpu_model(riscv_const.UC_CPU_RISCV32_SIFIVE_E31)  # RV32IMAC: no FPU, as the chip
-        return engine
-
-    def _load(self, address: int, data: bytes) -> None:
-        try:
-            self.engine.mem_write(address, data)
-        except self.uc.UcError as error:
-            raise DoesNotFit(
-                f"the image loads 0x{address:08X}, which is no memory of {self.board.name}", "build it for this board"
-            ) from error
+        self.engine = new_engine(board, image)
+        if image.machine == "arm":
+            self.engine.mem_map(_SYSTEM_CONTROL_SPACE, _PAGE, self.uc.UC_PROT_READ | self.uc.UC_PROT_WRITE)
+        map_memory(self.engine, board, image)
+        load_image(self.engine, board, image)
 
     def run(self, timeout_s: float) -> None:
         """Runs from reset until the firmware exits."""
