@@ -37,9 +37,7 @@ def _list() -> list[dict[str, Any]]:
          "" if u.latency_s is None else f"{u.latency_s * 1000:.0f} ({u.latency_kind})", u.accuracy]
         for u in uses
     ]  # fmt: skip
-    table(
-        "", ["board", "student", "budgets used", "ms a window", "zero-shot, seen [95 %]"], rows, right=(3,)
-    )
+    table("", ["board", "student", "budgets used", "ms a window", "zero-shot, seen [95 %]"], rows, right=(3,))
     result("`tinyclap-edge fit --board B` finds students that use more of a board")
     return [p.to_dict() | {"boards": [u.to_dict() for u in uses if u.student == p.name]} for p in found]
 

@@ -2,9 +2,9 @@
 #ifndef TCE_LOGMEL_TABLES_H
 #define TCE_LOGMEL_TABLES_H
 
-#define TCE_LOGMEL_N_FFT 8
+#define TCE_LOGMEL_N_FFT  8
 #define TCE_LOGMEL_WINDOW 8
-#define TCE_LOGMEL_HOP 4
-#define TCE_LOGMEL_MELS 4
+#define TCE_LOGMEL_HOP    4
+#define TCE_LOGMEL_MELS   4
 
 #endif
