@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinyclap_edge.boards import find_board
+from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.toolchain import find_zig
@@ -29,7 +30,7 @@ needs_compiler = pytest.mark.skipif(find_zig() is None, reason="no compiler for 
 def test_planned_memory_is_what_is_linked(name: str, index: int, tmp_path: Path) -> None:
     board, configuration = find_board(name), random_configurations(3, 404)[index]
     sample = write_sample_project(configuration, board, kernel_isa(board), 7, tmp_path, LABELS)
-    linked = read_elf(compile_project(sample.folder, board))
+    linked = read_elf(compile_project(sample.folder, board, for_chip=has_port(board)))
     used = linked.bytes_by_region(board.regions, board.name)
     cost = cost_of(configuration, board, Use(0.5, LABELS))
     planned = {r.name: r.used for r in cost.regions if r.kind == "ram"}
