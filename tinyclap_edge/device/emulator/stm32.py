@@ -5,6 +5,7 @@ Names of registers and bits are the reference manuals' (RM0090, RM0433).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -243,7 +244,7 @@ class TransmitLine:
         return self._free_at - self._wire.byte_s
 
 
-class FrameReceiver(Peripheral):
+class FrameReceiver(Peripheral, ABC):
     """A receiver of audio frames that feeds a double-buffered DMA stream half by half; a chip's SPI or SAI derives from it."""
 
     def __init__(self, base: int, microphone: Microphone, dma: Dma, stream: int, source: int) -> None:
@@ -255,17 +256,17 @@ class FrameReceiver(Peripheral):
         super().reset(cause)
         self._next: float | None = None
 
+    @abstractmethod
     def rate_hz(self) -> float:
         """Frames a second as the registers have it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def channels(self) -> int:
         """Half words of a frame that go to DMA."""
-        raise NotImplementedError
 
+    @abstractmethod
     def listening(self) -> bool:
         """Whether the registers have it running."""
-        raise NotImplementedError
 
     def _half_samples(self) -> int:
         return self._dma.items(self._stream) // self.channels()
