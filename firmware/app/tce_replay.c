@@ -55,12 +55,21 @@ static tce_link_outcome begin(tce_replay *replay, uint32_t count, uint8_t *answe
     return done(14);
 }
 
+/* What the next frame shares with this one moves to the front: in pieces of a hop, none of which overlaps its place. */
+static void slide(int16_t *pcm) {
+    for (uint32_t at = TCE_LOGMEL_HOP; at < (uint32_t)TCE_LOGMEL_WINDOW; at += TCE_LOGMEL_HOP) {
+        const uint32_t left = (uint32_t)TCE_LOGMEL_WINDOW - at;
+        const uint32_t count = left < (uint32_t)TCE_LOGMEL_HOP ? left : (uint32_t)TCE_LOGMEL_HOP;
+        __builtin_memcpy(pcm + at - TCE_LOGMEL_HOP, pcm + at, count * (uint32_t)sizeof(int16_t));
+    }
+}
+
 /* One sample; the last of a frame makes a row. */
 static void take(tce_replay *replay, int16_t sample) {
     const tce_replay_config *config = replay->config;
-    if (replay->filled == (uint32_t)TCE_LOGMEL_WINDOW) { /* what the next frame shares with this one stays */
+    if (replay->filled == (uint32_t)TCE_LOGMEL_WINDOW) {
         replay->filled = (uint32_t)TCE_LOGMEL_WINDOW - (uint32_t)TCE_LOGMEL_HOP;
-        __builtin_memmove(config->pcm, config->pcm + TCE_LOGMEL_HOP, replay->filled * (uint32_t)sizeof(int16_t));
+        slide(config->pcm);
     }
     config->pcm[replay->filled++] = sample;
     replay->samples++;
