@@ -15,12 +15,21 @@ void tce_app_encode(tce_app *app) {
     (void)tce_encoder_embedding(app->config->arena, app->embedding);
 }
 
-void tce_app_encode_rows(tce_app *app) {
-    tce_encoder_start(app->config->arena);
-    for (int32_t i = 0; i < TCE_APP_ROWS; ++i) {
-        tce_encoder_push(app->config->arena, app->rows[i]);
+void tce_app_follow_rows(tce_app *app, uint32_t first, uint32_t count) {
+    if (first == 0U) {
+        tce_encoder_start(app->config->arena);
+    }
+    for (uint32_t row = first; row < first + count; ++row) {
+        tce_encoder_push(app->config->arena, app->rows[row % (uint32_t)TCE_APP_ROWS]);
     }
     tce_app_encode(app);
+}
+
+void tce_app_encode_rows(tce_app *app) {
+    tce_app_follow_rows(app, 0, TCE_APP_ROWS);
+    while (tce_encoder_embedding(app->config->arena, app->embedding) == 0) {
+        tce_encoder_push(app->config->arena, app->rows[TCE_APP_ROWS - 1]);
+    }
 }
 
 #else

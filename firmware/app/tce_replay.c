@@ -1,5 +1,7 @@
 #include "tce_replay.h"
 
+#include <stddef.h>
+
 #include "tce_crc32.h"
 #include "tce_logmel.h"
 
@@ -18,9 +20,20 @@ static tce_link_outcome refused(tce_link_error error, uint32_t detail) {
     return (tce_link_outcome){.error = error, .detail = (int32_t)detail};
 }
 
-/* Samples from the first frame's begin to the last one's end. */
-static uint32_t window_samples(const tce_replay *replay) {
-    return (uint32_t)TCE_LOGMEL_WINDOW + (replay->config->row_count - 1U) * (uint32_t)TCE_LOGMEL_HOP;
+/* Samples from the first frame's begin to the end of that of row `rows`. */
+static uint32_t samples_of(uint32_t rows) {
+    return (uint32_t)TCE_LOGMEL_WINDOW + (rows - 1U) * (uint32_t)TCE_LOGMEL_HOP;
+}
+
+/* Samples that may have come: those of a window; of a stream, until a row would take the place of one not read yet. */
+static uint32_t samples_allowed(const tce_replay *replay) {
+    const tce_replay_config *config = replay->config;
+    return samples_of(config->row_count + (config->follow != NULL ? replay->taken : 0U));
+}
+
+/* Where row n stands. */
+static int8_t *row_at(const tce_replay *replay, uint32_t row) {
+    return replay->config->rows + row % replay->config->row_count * (uint32_t)TCE_LOGMEL_MELS;
 }
 
 static uint32_t label_count(const tce_replay *replay) {
@@ -46,7 +59,7 @@ static tce_link_outcome begin(tce_replay *replay, uint32_t count, uint8_t *answe
     }
     config->hold(config->context);
     *replay = (tce_replay){.config = config, .begun = 1};
-    tce_link_put_u32(answer, window_samples(replay));
+    tce_link_put_u32(answer, samples_of(config->row_count));
     tce_link_put_u16(answer + 4, config->row_count);
     tce_link_put_u16(answer + 6, TCE_LOGMEL_MELS);
     tce_link_put_u16(answer + 8, config->dim);
@@ -74,8 +87,11 @@ static void take(tce_replay *replay, int16_t sample) {
     config->pcm[replay->filled++] = sample;
     replay->samples++;
     if (replay->filled == (uint32_t)TCE_LOGMEL_WINDOW) {
-        int8_t *row = config->rows + replay->rows * (uint32_t)TCE_LOGMEL_MELS;
+        int8_t *row = row_at(replay, replay->rows);
         config->hear(config->context, row);
+        if (replay->rows == replay->taken) { /* what the encoder has read lies behind it */
+            replay->first = replay->taken;
+        }
         replay->rows++;
         replay->logmel_crc = crc_of_row_q8(replay->logmel_crc, config->row_q8);
         replay->input_crc = tce_crc32(replay->input_crc, (const uint8_t *)row, TCE_LOGMEL_MELS);
@@ -90,8 +106,8 @@ static tce_link_outcome pcm(tce_replay *replay, const uint8_t *payload, uint32_t
     if (tce_link_get_u32(payload) != replay->samples) {
         return refused(TCE_LINK_ERR_OFFSET, replay->samples);
     }
-    if ((count - 4U) / 2U > window_samples(replay) - replay->samples) {
-        return refused(TCE_LINK_ERR_TOO_LARGE, window_samples(replay));
+    if ((count - 4U) / 2U > samples_allowed(replay) - replay->samples) {
+        return refused(TCE_LINK_ERR_TOO_LARGE, samples_allowed(replay));
     }
     for (uint32_t at = 4; at < count; at += 2U) {
         take(replay, (int16_t)(uint16_t)tce_link_get_u16(payload + at));
@@ -103,10 +119,13 @@ static tce_link_outcome pcm(tce_replay *replay, const uint8_t *payload, uint32_t
     return done(14);
 }
 
-static void run_stage(const tce_replay *replay, uint32_t stage) {
+static void run_stage(tce_replay *replay, uint32_t stage) {
     const tce_replay_config *config = replay->config;
     if (stage == STAGE_FRONTEND) { /* the newest frame again: it gives the same row */
-        config->hear(config->context, config->rows + (replay->rows - 1U) * (uint32_t)TCE_LOGMEL_MELS);
+        config->hear(config->context, row_at(replay, replay->rows - 1U));
+    } else if (stage == STAGE_ENCODER && config->follow != NULL) {
+        config->follow(config->context, replay->first, replay->rows - replay->first);
+        replay->taken = replay->rows;
     } else if (stage == STAGE_ENCODER) {
         config->encode(config->context);
     } else {
@@ -123,7 +142,7 @@ static tce_link_outcome run(tce_replay *replay, const uint8_t *payload, uint32_t
     }
     const uint32_t stage = payload[0];
     const uint32_t times = tce_link_get_u16(payload + 1);
-    const uint32_t rows_wanted = stage == STAGE_FRONTEND ? 1U : config->row_count;
+    const uint32_t rows_wanted = stage == STAGE_FRONTEND || config->follow != NULL ? 1U : config->row_count;
     if (stage > STAGE_SCORES || times == 0U || times > TCE_REPLAY_TIMES) {
         return refused(TCE_LINK_ERR_RANGE, stage > STAGE_SCORES ? 0U : 1U);
     }

@@ -1,5 +1,5 @@
 /* Sound from the host, stage by stage: REPLAY of docs/protocol.md. The host sends a window of samples, compares what
- * every stage makes of it with its reference, and has each stage timed.
+ * every stage makes of it with its reference, and has each stage timed. An encoder without end is sent a stream.
  *
  * It uses the application's own buffers, which is why the sound stops: nothing of a window that was heard is left. */
 #ifndef TCE_REPLAY_H
@@ -18,7 +18,7 @@ typedef struct {
     void *context;
     int16_t *pcm;         /* [TCE_LOGMEL_WINDOW] the newest samples, oldest first */
     int16_t *row_q8;      /* [TCE_LOGMEL_MELS] the newest log-mel row, 1/256 dB */
-    int8_t *rows;         /* [row_count][TCE_LOGMEL_MELS] the network's input */
+    int8_t *rows;         /* [row_count][TCE_LOGMEL_MELS] the network's input, row n in place n % row_count */
     const uint8_t *arena; /* [arena_bytes] of the encoder */
     uint32_t row_count, arena_bytes, dim;
     int (*idle)(void *context);                /* 1 while no window is being computed */
@@ -30,6 +30,9 @@ typedef struct {
     const int16_t *(*scores)(void *context, uint32_t *count); /* Q15 */
     uint32_t (*cycles)(void); /* of the core, from anywhere; always 0 without a counter */
     uint32_t (*microseconds)(void);
+    /* Instead of encode, of an encoder without end, whose sound may go on for ever: NULL for one of windows. Row
+     * `first` and the `count` rows behind it have come, row 0 begins a stream -> embedding, once it has one. */
+    void (*follow)(void *context, uint32_t first, uint32_t count);
 } tce_replay_config;
 
 /* All zero but `config` before the first command. */
@@ -39,6 +42,8 @@ typedef struct {
     uint32_t samples;    /* that have come since BEGIN */
     uint32_t filled;     /* of them still in pcm */
     uint32_t rows;       /* that they made */
+    uint32_t first;      /* of them, the first that the encoder reads when it runs */
+    uint32_t taken;      /* rows that an encoder without end has read: others may stand in their place */
     uint32_t logmel_crc; /* of all log-mel rows so far */
     uint32_t input_crc;  /* of all rows of network input so far */
 } tce_replay;
