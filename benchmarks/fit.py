@@ -28,7 +28,7 @@ from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.calibrate_code import count_firmware
 from tinyclap_edge.fit.calibration_set import random_configurations
 from tinyclap_edge.fit.configuration import Configuration
-from tinyclap_edge.fit.cost import Cost, Use, cost_of
+from tinyclap_edge.fit.cost import Cost, Use, cost_of, static_ram
 from tinyclap_edge.fit.instruction_model import machine_of
 from tinyclap_edge.fit.measure import SampleProject, compile_project, write_sample_project
 from tinyclap_edge.fit.shipped import preset_table
@@ -141,7 +141,8 @@ def stream_row(configuration: Configuration, board: Board, seed: int, work: Path
 def _sample(configuration: Configuration, board: Board, seed: int, work: Path, schedule: str) -> SampleProject:
     for made in (work / "firmware").glob("*.o"):
         made.unlink()
-    return write_sample_project(configuration, board, machine_of(board).isa, seed, work, LABELS, schedule)
+    static = static_ram(board, configuration.frontend, configuration.r)
+    return write_sample_project(configuration, board, machine_of(board).isa, seed, work, LABELS, schedule, static)
 
 
 def _linked(sample: SampleProject, board: Board, cost: Cost) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.elf_image import read_elf
+from tinyclap_edge.device.memory_plan import plan_memory
 from tinyclap_edge.device.toolchain import find_zig
+from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.calibrate_code import count_firmware
 from tinyclap_edge.fit.calibration_set import random_configurations
 from tinyclap_edge.fit.configuration import parse_configuration
-from tinyclap_edge.fit.cost import Use, cost_of
+from tinyclap_edge.fit.cost import Use, cost_of, static_ram
 from tinyclap_edge.fit.measure import compile_project, count_encoder, write_sample_project
 from tinyclap_edge.fit.plan import plan_configuration
 from tinyclap_edge.fit.sample import sample_graph
@@ -59,6 +61,30 @@ def test_front_end_and_scores_are_counted_as_they_run(tmp_path: Path) -> None:
     cost = cost_of(configuration, board, Use(0.64, LABELS))
     assert cost.instructions["frontend"] == pytest.approx(counted.logmel, rel=0.04)
     assert cost.instructions["labels"] == pytest.approx(counted.labels, rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["stm32f4", "stm32h7", "rp2040", "nrf52840", "esp32c3", "mps3-an547"])
+def test_what_fit_calls_over_full_is_what_an_export_is_refused_for(name: str) -> None:
+    """From rows that leave room to rows that nothing holds, behind the same arena: one place for every byte."""
+    board, refused = find_board(name), []
+    net = parse_configuration("phinet:alpha=0.2,t0=2,N=4,se=0,hswish=0,padding=same;mels=32,hop_ms=10,window_s=0.64")
+    plan = plan_configuration(net, kernel_isa(board))
+    for window_s in (0.64, 5, 10, 20, 40, 60):
+        configuration = parse_configuration(f"{net.net.arch()};mels=96,hop_ms=10,window_s={window_s:g}")
+        cost = cost_of(configuration, board, plan=plan)
+        static = static_ram(board, configuration.frontend, configuration.r)
+        try:
+            memory = plan_memory(board, plan.arena_bytes, static=static, code_bytes=cost.flash.weights)
+            homes = {r.name for r in cost.regions if set(r.holds) & {"arena", "stack", "buffers of DMA"}}
+            assert cost.over is None and {memory.arena.name, memory.data.name, memory.dma.name} == homes
+        except DoesNotFit as no:
+            refused.append(window_s)
+            assert (
+                cost.over is not None
+                and f"region {cost.over.name} " in no.fact
+                and f"{cost.over.over:,} bytes" in no.fact
+            )
+    assert 60 in refused and 0.64 not in refused
 
 
 def test_planning_needs_no_weights() -> None:

@@ -31,9 +31,10 @@ from tinyclap_edge.bundle.golden import STORED_WINDOWS, Stages, parity_count, pa
 from tinyclap_edge.bundle.manifest import GATE, MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.cpu import kernel_isa
-from tinyclap_edge.device.memory_plan import MemoryPlan, plan_memory
+from tinyclap_edge.device.memory_plan import MemoryPlan, StaticRam, plan_memory
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.errors import UsageError
+from tinyclap_edge.fit.cost import static_ram
 from tinyclap_edge.frontend.quantize import input_multiplier
 from tinyclap_edge.gate.file import Gate
 from tinyclap_edge.gate.statistics import ROW_BYTES
@@ -127,8 +128,9 @@ def export_bundle(
             pack = replace(pack, background=len(names) - 1)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
         library = generate(optimise(encoder.graph)[0], folder / "c", isa=kernel_isa(request.board), schedule="auto")
+        static, known = firmware_static_ram(request), library.const_bytes + len(pack.to_bytes())
         plan_memory(
-            request.board, firmware_arena_bytes(library), code_bytes=library.const_bytes
+            request.board, firmware_arena_bytes(library), static=static, code_bytes=known
         )  # before the slow part
         advance(1)
         windows = parity_windows(parity_count(library.macs), spec)
@@ -164,6 +166,13 @@ def firmware_arena_bytes(library: CLibrary) -> int:
     return library.push_arena_bytes or library.arena_bytes
 
 
+def firmware_static_ram(request: ExportRequest) -> StaticRam:
+    """RAM of the firmware beside arena and stack, by `fit`'s forms; a gate keeps columns of its own."""
+    spec = request.student.frontend
+    known = static_ram(request.board, spec, request.r)
+    return replace(known, data_bytes=known.data_bytes + (spec.frames * ROW_BYTES if request.gate else 0))
+
+
 def write_firmware(
     folder: Path, request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack
 ) -> MemoryPlan:
@@ -186,6 +195,7 @@ def write_firmware(
             const_bytes=library.const_bytes,
             frontend_dir=frontend_sources(spec, Path(work) / "frontend"),
             label_pack=pack.to_bytes(),
+            static_ram=firmware_static_ram(request),
             gate_model=request.gate.model.source if request.gate else None,
         )
         return write_project(folder / "firmware", request.board, parts, config).plan

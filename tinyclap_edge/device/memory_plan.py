@@ -13,15 +13,34 @@ from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.students.presets import presets
 
 DEFAULT_STACK_BYTES = 8 * 1024
-# Static data of the application beside the stack: audio, log-mel scratch and tables in RAM, rows, scores, and about 1 KB
-# of the link (the frame that comes in, the answer that goes out, what the label slots remember). The linker has the last
-# word; this estimate only decides whether arena and data may share a region.
-DATA_ESTIMATE_BYTES = 24 * 1024
-# Buffers that DMA fills: the application's two halves of sound, a port's frames and its ring of received bytes.
-DMA_ESTIMATE_BYTES = 6 * 1024
-# Code beside the constants that are known before linking: label slots must leave it room.
+# Code beside the constants that are known before linking: no image is smaller than the first, label slots leave the second.
+LEAST_CODE_BYTES = 32 * 1024
 CODE_ESTIMATE_BYTES = 96 * 1024
 _ALIGN = 16
+_ARENA, _DATA, _DMA = "the encoder's arena", "stack and data", "buffers of DMA"
+
+
+@dataclass(frozen=True)
+class StaticRam:
+    """RAM of an application beside arena and stack, which `fit` knows of a front end on a board (cost.static_ram).
+
+    data_bytes: sound, log-mel, rows, scores, the link. The defaults hold for the reference front end on every board.
+    """
+
+    data_bytes: int = 24 * 1024
+    dma_bytes: int = 6 * 1024
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Regions of the parts in RAM. full: the one that lacks most, None where all fit; holds, need: its parts and bytes."""
+
+    arena: Region
+    data: Region
+    dma: Region
+    full: Region | None = None
+    holds: tuple[str, ...] = ()
+    need: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,33 +63,42 @@ def plan_memory(
     board: Board,
     arena_bytes: int,
     stack_bytes: int = DEFAULT_STACK_BYTES,
-    data_bytes: int = DATA_ESTIMATE_BYTES,
+    static: StaticRam | None = None,
     code_bytes: int = 0,
 ) -> MemoryPlan:
     """Places the parts; DoesNotFit names the region and the missing bytes.
 
-    The arena takes the largest region that may hold one. Data takes the largest region that may hold data and still has
-    room beside the arena. `code_bytes` is a lower bound known before linking (weights and tables).
+    `code_bytes` is what is known before linking (weights, tables, labels).
     """
     code = board.flash
-    if code_bytes > code.size_bytes:
-        raise _too_large(board, "code and constants", code_bytes, code, code.size_bytes)
-    arenas = board.regions_for("arena")
-    arena_need = -(-arena_bytes // _ALIGN) * _ALIGN
-    data_need = stack_bytes + data_bytes
-    if arena_need > arenas[0].size_bytes:
-        raise _too_large(board, "the encoder's arena", arena_need, arenas[0], arenas[0].size_bytes)
-    for arena in arenas:
-        if arena_need > arena.size_bytes:
-            break
+    if code_bytes + LEAST_CODE_BYTES > code.size_bytes:
+        raise _too_large(board, ("code and constants",), code_bytes + LEAST_CODE_BYTES, code)
+    homes = place(board, arena_bytes, stack_bytes, static)
+    if homes.full:
+        raise _too_large(board, homes.holds, homes.need, homes.full)
+    plan = MemoryPlan(code, homes.data, homes.arena, arena_bytes, stack_bytes, homes.dma)
+    return _with_labels(board, plan, code_bytes)
+
+
+def place(board: Board, arena_bytes: int, stack_bytes: int, static: StaticRam | None = None) -> Homes:
+    """Regions for the parts in RAM: the largest first, arena before data; where none will do, those that lack least."""
+    static = static or StaticRam()
+    sizes = (_aligned(arena_bytes), stack_bytes + static.data_bytes, static.dma_bytes)
+    best: tuple[int, Homes] | None = None
+    for arena in board.regions_for("arena"):
         for data in board.regions_for("data"):
-            dma = _dma_region(board, data)
-            free = data.size_bytes - (arena_need if data.name == arena.name else 0)
-            if data_need <= free and (dma.name != arena.name or arena_need + DMA_ESTIMATE_BYTES <= arena.size_bytes):
-                return _with_labels(board, MemoryPlan(code, data, arena, arena_bytes, stack_bytes, dma), code_bytes)
-    # The arena alone fits, but nothing is left for the data: the largest region that both may use tells how much is missing.
-    arena = arenas[0]
-    raise _too_large(board, "the encoder's arena with stack and data", arena_need + data_need, arena, arena.size_bytes)
+            homes = (arena, data, _dma_region(board, data))
+            parts = list(zip(homes, (_ARENA, _DATA, _DMA), sizes, strict=True))
+            needs = {home: sum(size for other, _, size in parts if other == home) for home in homes}
+            full = max(homes, key=lambda home: needs[home] - home.size_bytes)
+            over = needs[full] - full.size_bytes
+            if over <= 0:
+                return Homes(*homes)
+            if best is None or over < best[0]:
+                holds = tuple(what for home, what, _ in parts if home == full)
+                best = over, Homes(*homes, full, holds, needs[full])
+    assert best is not None  # boards.py refuses a board without these uses
+    return best[1]
 
 
 def for_bare_port(plan: MemoryPlan, board: Board) -> MemoryPlan:
@@ -98,10 +126,22 @@ def _with_labels(board: Board, plan: MemoryPlan, code_bytes: int) -> MemoryPlan:
     return replace(plan, code=code, vectors=replace(before, name="vectors"), labels=labels)
 
 
-def _too_large(board: Board, what: str, need: int, region: Region, have: int) -> DoesNotFit:
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGN) * _ALIGN
+
+
+def _too_large(board: Board, holds: tuple[str, ...], need: int, region: Region) -> DoesNotFit:
+    have = region.size_bytes
+    if region.kind != "ram":
+        hint = "fewer labels, a smaller student, or more flash"
+    elif _ARENA in holds:
+        hint = _what_fits(board, need, have)
+    else:
+        hint = "a student that hears less at once: a shorter window, fewer mel bins, a lower sample rate"
     return DoesNotFit(
-        f"{what} needs {need:,} bytes, region {region.name} of {board.name} has {have:,}: {need - have:,} bytes too many",
-        _what_fits(board, need, have) if region.kind == "ram" else "fewer labels, a smaller student, or more flash",
+        f"{', '.join(holds)}: {need:,} bytes, region {region.name} of {board.name} has {have:,}: "
+        f"{need - have:,} bytes too many",
+        hint,
     )
 
 

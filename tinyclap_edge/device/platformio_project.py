@@ -27,7 +27,7 @@ from tinyclap_edge.boards import Board
 from tinyclap_edge.device.bare_project import bare_files, semihost_environment
 from tinyclap_edge.device.label_flash import label_pack_source
 from tinyclap_edge.device.link_monitor import EventSettings
-from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, plan_memory
+from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES, MemoryPlan, StaticRam, plan_memory
 from tinyclap_edge.device.platformio_core import TOOLBOX, fill_toolbox
 from tinyclap_edge.device.registry_project import arduino_files, built_by_registry, registry_files
 from tinyclap_edge.errors import TinyclapError, UsageError
@@ -86,6 +86,7 @@ class FirmwareParts:
     frontend_dir: Path  # tce_logmel.{h,c} and its generated tables
     label_pack: bytes
     labels_dir: Path | None = None  # tce_labels.{h,c}; the package's own by default
+    static_ram: StaticRam | None = None  # beside arena and stack; by default that of the reference front end
     gate_model: str | None = None  # tce_gate_model.h of a power gate; the package's own by default: none
 
 
@@ -108,7 +109,7 @@ def write_project(
     """
     out = Path(out_dir)
     plan = plan_memory(
-        board, parts.arena_bytes, config.stack_bytes, code_bytes=parts.const_bytes + len(parts.label_pack)
+        board, parts.arena_bytes, config.stack_bytes, parts.static_ram, parts.const_bytes + len(parts.label_pack)
     )
     if built_by_registry(board):
         if toolchain:

@@ -14,19 +14,15 @@ from tinyclap_edge.boards import Board
 from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.label_flash import label_flash
 from tinyclap_edge.device.measurements import read_measurement
-from tinyclap_edge.device.memory_plan import (
-    CODE_ESTIMATE_BYTES,
-    DATA_ESTIMATE_BYTES,
-    DEFAULT_STACK_BYTES,
-    plan_memory,
-)
+from tinyclap_edge.device.memory_plan import CODE_ESTIMATE_BYTES, DEFAULT_STACK_BYTES, StaticRam, place
 from tinyclap_edge.device.registry_project import built_by_registry
-from tinyclap_edge.errors import DoesNotFit, UsageError
+from tinyclap_edge.errors import UsageError
 from tinyclap_edge.fit.configuration import Configuration
 from tinyclap_edge.fit.firmware_sizes import FlashParts, dma_bytes, flash_parts, static_data_bytes
 from tinyclap_edge.fit.instruction_model import Machine, Port, machine_of, port_of, predict
 from tinyclap_edge.fit.plan import Plan, plan_configuration
 from tinyclap_edge.fit.plan_stream import plan_continuous
+from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.students.phinet_cost import phinet_cost
 
 ALIGN = 16  # of sections
@@ -183,10 +179,9 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
         plan = planned or plan_configuration(configuration, machine.isa)
     spec = configuration.frontend
     port = port_of(board)
-    static = static_data_bytes(spec, configuration.r, port.static_bytes or machine.static_bytes)
-    dma = dma_bytes(spec, port.dma_bytes)
+    static = static_ram(board, spec, configuration.r)
     flash = flash_parts(plan, spec, configuration.r, use.labels, machine.code, port_bytes=port.code_bytes)
-    regions = regions_of(board, plan.arena_bytes, static, dma, port.ram_code_bytes, flash)
+    regions = regions_of(board, plan.arena_bytes, static, port.ram_code_bytes, flash)
     row = frontend_instructions(machine, spec.n_fft, spec.mel_bins)
     encoder = round(sum(predict(plan, machine).values()))
     labels = round(label_instructions(machine, use.labels, configuration.r))
@@ -196,8 +191,8 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
     hop = estimate(pace, sum(instructions.values()))
     milliwatts = board.power.active_mw_per_mhz * board.clock_hz / 1e6
     return Cost(
-        configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes, static + dma,
-        DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
+        configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes,
+        static.data_bytes + static.dma_bytes, DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
         hop_rows * spec.hop_samples / spec.sample_rate_hz, round(hop.typical_s * milliwatts, 4) if milliwatts else None,
         _notes(board, machine, port),
     )  # fmt: skip
@@ -239,18 +234,18 @@ def label_instructions(machine: Machine, labels: int, r: int) -> float:
     return costs["call"] + costs["label"] * labels + costs["entry"] * r + costs["product"] * labels * r
 
 
+def static_ram(board: Board, spec: FrontendSpec, r: int) -> StaticRam:
+    """RAM of the application beside arena and stack, on this board behind this front end: as it will be linked."""
+    port = port_of(board)
+    data = static_data_bytes(spec, r, port.static_bytes or machine_of(board).static_bytes)
+    return StaticRam(data, dma_bytes(spec, port.dma_bytes))
+
+
 def regions_of(
-    board: Board, arena_bytes: int, static_bytes: int, dma: int, ram_code: int, flash: FlashParts
+    board: Board, arena_bytes: int, static: StaticRam, ram_code: int, flash: FlashParts
 ) -> tuple[Region, ...]:
-    """What lies in each region, as device/memory_plan.py places it. Where that refuses, the largest region that may hold a
-    part gets it, with the room that the plan demands: what is then over-full is told by its bytes."""
-    arena = -(-arena_bytes // ALIGN) * ALIGN
-    try:
-        plan = plan_memory(board, arena_bytes)
-        names, data = (plan.arena.name, plan.data.name, plan.dma.name), static_bytes
-    except DoesNotFit:
-        arena_home, home = board.regions_for("arena")[0].name, board.regions_for("data")[0].name
-        names, data = (arena_home, home, home), max(static_bytes, DATA_ESTIMATE_BYTES)
+    """What lies in each region, as device/memory_plan.py places it for a firmware; what is over-full is told by its bytes."""
+    homes = place(board, arena_bytes, DEFAULT_STACK_BYTES, static)
     parts: dict[str, list[tuple[str, int]]] = {board.flash.name: [(CODE, flash.total)]}
     slots = label_flash(board, flash.weights + flash.label_pack + CODE_ESTIMATE_BYTES)
     if slots is not None:  # where a board keeps the labels that are sent to it; without room it keeps none
@@ -259,8 +254,8 @@ def regions_of(
         size = slots.size_bytes if behind else slots.end - region.address
         parts.setdefault(slots.region, []).append(("label slots" if behind else "vectors, label slots", size))
     held = (
-        (names[0], "arena", arena), (names[1], "stack", DEFAULT_STACK_BYTES), (names[1], "audio, log-mel, scores", data),
-        (names[2], "buffers of DMA", dma),
+        (homes.arena.name, "arena", -(-arena_bytes // ALIGN) * ALIGN), (homes.data.name, "stack", DEFAULT_STACK_BYTES),
+        (homes.data.name, "audio, log-mel, scores", static.data_bytes), (homes.dma.name, "buffers of DMA", static.dma_bytes),
         *((r.name, "code that runs in RAM", ram_code) for r in board.regions_for("ram_code")[:1] if ram_code),
     )  # fmt: skip
     for name, what, size in held:

@@ -41,6 +41,12 @@ def _linear(s: Shape) -> Terms:
     return {"call": 1, "element": s.pixels * s.channels}
 
 
+def _add_mve(s: Shape) -> Terms:
+    """Elements by fours; what is left takes a call of its own, which tells the lanes that exist."""
+    elements = s.pixels * s.channels
+    return {"call": 1, "four": elements // 4, "rest": np.minimum(elements % 4, 1)}
+
+
 def _mean_add(s: Shape) -> Terms:
     return {"call": 1, "channel": s.channels, "pixel": s.pixels, "element": s.pixels * s.channels}
 
@@ -183,6 +189,7 @@ TERMS: dict[tuple[str, str], Callable[[Shape], Terms]] = {
     ("tce_depthwise_s8", "mve"): _depthwise_mve,
     ("tce_depthwise_s8 single", "mve"): _single_mve,
     ("tce_depthwise_s8 any", "mve"): _large_mve,
+    ("tce_add_s8", "mve"): _add_mve,
     ("tce_depthwise_s8", "rv32"): _depthwise_rv32,
     ("tce_depthwise_s8 any", "rv32"): _taps,
     ("tce_depthwise_s8", "portable"): _depthwise_portable,

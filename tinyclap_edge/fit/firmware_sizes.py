@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyclap_edge.fit.plan import Plan, Work
+from tinyclap_edge.fit.plan_stream import CONTINUOUS
 from tinyclap_edge.frontend.spec import FrontendSpec
 
 PACK_HEADER, PACK_ENTRY, PACK_END = 32, 12, 4  # docs/label-pack.md
@@ -19,6 +20,9 @@ LABEL_NAME_BYTES = 16  # of a label whose words are not known yet
 SECTION_ALIGN = 16
 DMA_ALIGN = 32
 STATIC_SECTIONS = (".data", ".bss", ".tce_keep")
+STRUCT_BYTES = {
+    "tce_binary": 88
+}  # of types that more than one kernel takes: fields that one leaves alone are there, too
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ def struct_bytes(work: Work) -> int:
     """The constant struct of a function: 4 bytes a number or pointer, none where it only adds up rows."""
     if work.form == "add" or not work.step.struct:
         return 0
+    if work.step.struct_type in STRUCT_BYTES:
+        return STRUCT_BYTES[work.step.struct_type]
     row = work.step.row.struct if work.form == "row" and work.step.row is not None else None
     return 4 * _fields(work.step.struct if row is None else row)
 
@@ -107,7 +113,8 @@ def _fields(struct: Any) -> int:
 
 
 def code_bytes(plan: Plan, spec: FrontendSpec, measured: dict[str, Any]) -> int:
-    """Code and its constants: what every firmware has, the kernels, a function a layer, a function a stage."""
+    """Code and its constants: what every firmware has, the kernels, a function a layer, a function a stage; what the
+    application of a stream has more."""
     base = measured["base"]
     size = base.get(str(spec.n_fft), base[min(base, key=lambda n: abs(int(n) - spec.n_fft))])
     kernels, functions = measured["kernels"], measured["functions"]
@@ -117,6 +124,8 @@ def code_bytes(plan: Plan, spec: FrontendSpec, measured: dict[str, Any]) -> int:
         size += count * functions.get(kind, typical)
     size += sum(struct_bytes(work) for work in plan.work)
     size += measured["schedule"] + measured["stage"] * plan.stages
+    if plan.schedule == CONTINUOUS:
+        size += measured["stream"]
     return round(size)
 
 

@@ -13,6 +13,7 @@ from tinyclap_export.graph import Graph
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.bare_project import semihost_environment
 from tinyclap_edge.device.build import BuildFailed
+from tinyclap_edge.device.memory_plan import StaticRam
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.device.toolchain import find_toolchain
 from tinyclap_edge.engine.emulate import choose_engine, emulate
@@ -75,9 +76,13 @@ class SampleProject:
 
 
 def write_sample_project(
-    configuration: Configuration, board: Board, isa: str, seed: int, work: Path, labels: int = 4, schedule: str = "auto"
-) -> SampleProject:
-    """The whole firmware of a configuration with random weights: project in `work`/firmware, as `export` writes it."""
+    configuration: Configuration, board: Board, isa: str, seed: int, work: Path, labels: int = 4,
+    schedule: str = "auto", static_ram: StaticRam | None = None,
+) -> SampleProject:  # fmt: skip
+    """The whole firmware of a configuration with random weights: project in `work`/firmware, as `export` writes it.
+
+    static_ram: what is known of it, so that its memory is planned as an export's.
+    """
     graph = sample_graph(configuration, seed)
     library = generate(graph, work / "c", isa=isa, schedule=schedule)
     spec, pack = configuration.frontend, sample_pack(configuration, labels, seed)
@@ -86,7 +91,7 @@ def write_sample_project(
     multiplier, shift = input_multiplier(float(quant.s), spec)
     parts = FirmwareParts(
         library.directory, library.push_arena_bytes or library.arena_bytes, library.const_bytes,
-        frontend_sources(spec, work / "frontend"), pack.to_bytes(),
+        frontend_sources(spec, work / "frontend"), pack.to_bytes(), static_ram=static_ram,
     )  # fmt: skip
     hop = min(spec.frames, max(1, round(1.28 * spec.sample_rate_hz / spec.hop_samples)))
     config = FirmwareConfig("0.1.0", ENCODER_ID, spec.frontend_id, multiplier, shift, quant.z, hop)
