@@ -1,18 +1,19 @@
 /* A label pack and what may happen to it: the power is cut in the middle of every erase and every write of an update,
  * and again of the next one; every bit is flipped, and every byte may be the last.
  *
- *   label_cuts OLD NEW NEXT SECTOR_BYTES SLOT_SECTORS UNIT_BYTES     power cuts, on a flash of that geometry
- *   label_cuts PACK                                                  damage
+ *   label_cuts OLD NEW NEXT SECTOR_BYTES SLOT_SECTORS UNIT_BYTES ROOM_BYTES     power cuts, on a flash of that geometry
+ *   label_cuts PACK                                                             damage
  *
  * The packs are files, all for one encoder. Prints one JSON object. The flash obeys what flash obeys: programming only
- * clears bits, a unit is programmed once after an erase, and a cut leaves part of the operation's work. */
+ * clears bits, a unit is programmed once after an erase, and a cut leaves part of the operation's work. With room for a
+ * pack its erases go on in the background: until one has ended, its sector holds anything. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tce_label_slots.h"
 
-enum { LOST = -100, CHUNK = 256 };
+enum { LOST = -100, CHUNK = 256, LOOKS = 2 /* that find an erase going on */ };
 
 typedef struct {
     uint8_t *bytes;
@@ -21,7 +22,9 @@ typedef struct {
 
 typedef struct {
     tce_flash flash;
-    uint8_t *memory, *programmed;
+    tce_flash_background background;
+    uint8_t *memory, *programmed, *erasing; /* the sector that is being erased, or NULL */
+    uint32_t looks;
     uint32_t bytes, operations, cut_at, seed, broken_rules;
     tce_label_slots_config config;
     tce_label_slots slots;
@@ -58,6 +61,7 @@ static int program(void *context, uint32_t offset, const uint8_t *bytes, uint32_
     device *d = context;
     const uint32_t unit = d->flash.program_bytes;
     const int lost = cut(d);
+    d->broken_rules += d->erasing != NULL;
     if (lost < 0) {
         return LOST;
     }
@@ -69,6 +73,33 @@ static int program(void *context, uint32_t offset, const uint8_t *bytes, uint32_
         d->memory[offset + i] &= (uint8_t)(bytes[i] | kept);
     }
     return lost == 0 ? 0 : LOST;
+}
+
+static int erase_begin(void *context, uint32_t offset) {
+    device *d = context;
+    const int erased = erase(context, offset);
+    if (erased == 0) {
+        d->broken_rules += d->erasing != NULL;
+        d->erasing = d->memory + offset;
+        d->looks = LOOKS;
+        for (uint32_t i = 0; i < d->flash.sector_bytes; ++i) {
+            d->erasing[i] = (uint8_t)draw(d);
+        }
+    }
+    return erased;
+}
+
+static int erase_goes_on(void *context) {
+    device *d = context;
+    if (d->erasing != NULL && d->looks != 0) {
+        d->looks--;
+        return 1;
+    }
+    if (d->erasing != NULL) {
+        memset(d->erasing, 0xFF, d->flash.sector_bytes);
+        d->erasing = NULL;
+    }
+    return 0;
 }
 
 static file load(const char *path) {
@@ -87,6 +118,7 @@ static void start(device *d, uint32_t cut_at, uint32_t seed) {
     d->operations = 0;
     d->cut_at = cut_at;
     d->seed = seed;
+    d->erasing = NULL;
     if (tce_label_slots_open(&d->slots, &d->config) != TCE_LABEL_SLOTS_OK) {
         exit(3);
     }
@@ -101,7 +133,13 @@ static int update(device *d, const file *pack) {
         const uint32_t left = pack->count - at;
         code = tce_label_slots_write(&d->slots, at, pack->bytes + at, left < CHUNK ? left : CHUNK);
     }
-    return code != 0 ? code : tce_label_slots_commit(&d->slots);
+    if (code != 0) {
+        return code;
+    }
+    do {
+        code = tce_label_slots_commit(&d->slots);
+    } while (code == TCE_LABEL_SLOTS_LATER);
+    return code;
 }
 
 static int in_use(const device *d, const file *pack) {
@@ -130,17 +168,19 @@ static void print(const char *name, const outcomes *o) {
            o->old, o->new, o->neither, o->repaired);
 }
 
-static int cuts(const file *old, const file *new, const file *next, uint32_t sector, uint32_t sectors, uint32_t unit) {
+static int cuts(const file *old, const file *new, const file *next, const uint32_t geometry[4]) {
+    const uint32_t sector = geometry[0], sectors = geometry[1], unit = geometry[2], room = geometry[3];
     static device d;
     d.bytes = 2U * sector * sectors;
     d.memory = malloc(d.bytes);
     d.programmed = calloc(d.bytes / unit, 1);
     uint8_t *before = malloc(d.bytes), *between = malloc(d.bytes);
-    if (d.memory == NULL || d.programmed == NULL || before == NULL || between == NULL) {
+    d.background = (tce_flash_background){erase_begin, erase_goes_on, malloc(room + 1U), room};
+    if (d.background.room == NULL || d.memory == NULL || d.programmed == NULL || before == NULL || between == NULL) {
         return 2;
     }
     memset(d.memory, 0xFF, d.bytes);
-    d.flash = (tce_flash){&d, d.memory, sector, sectors, unit, erase, program};
+    d.flash = (tce_flash){&d, d.memory, sector, sectors, unit, erase, program, room == 0 ? NULL : &d.background};
     tce_labels labels;
     if (tce_labels_open(old->bytes, old->count, &labels) != TCE_LABELS_OK) {
         return 2;
@@ -207,10 +247,13 @@ int main(int argc, char **argv) {
         const file pack = load(argv[1]);
         return damage(&pack);
     }
-    if (argc != 7) {
+    if (argc != 8) {
         return 2;
     }
     const file old = load(argv[1]), new = load(argv[2]), next = load(argv[3]);
-    return cuts(&old, &new, &next, (uint32_t)strtoul(argv[4], NULL, 10), (uint32_t)strtoul(argv[5], NULL, 10),
-                (uint32_t)strtoul(argv[6], NULL, 10));
+    uint32_t geometry[4];
+    for (int i = 0; i < 4; ++i) {
+        geometry[i] = (uint32_t)strtoul(argv[4 + i], NULL, 10);
+    }
+    return cuts(&old, &new, &next, geometry);
 }

@@ -33,6 +33,7 @@ from tinyclap_edge.resources import firmware_dir
 LABELS, DIM, NAME_BYTES = 50, 128, (12, 32, 64)
 LIMIT_S = 1.5
 BOARDS = (("small", "stm32f4"), ("small", "nrf52840"), ("nucleo", "stm32h7"), ("small", "rp2040"), ("esp", "esp32c3"))
+ROOM_BYTES = {"stm32h7": 0xF000}  # of a pack while its sector is erased in the background: ports/stm32h743
 ENCODER, FRONTEND = "0123456789abcdef", "fedcba9876543210"
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 
@@ -84,10 +85,11 @@ def build_cuts(out: Path) -> Path:
     return out
 
 
-def cut_power(program: Path, work: Path, packs: tuple[bytes, bytes, bytes], geometry: tuple[int, int, int]) -> Any:
+def cut_power(program: Path, work: Path, packs: tuple[bytes, bytes, bytes], geometry: tuple[int, int, int, int]) -> Any:
     """Outcomes of every cut of the update from the first pack to the second, and of the next one to the third.
 
-    geometry: bytes of a sector, sectors of a slot, bytes that are programmed at once.
+    geometry: bytes of a sector, sectors of a slot, bytes that are programmed at once, and of a pack that may wait while its
+    sector is erased in the background; 0: erases are waited for.
     """
     files = []
     for i, pack in enumerate(packs):
@@ -114,7 +116,8 @@ def _cuts(program: Path, work: Path) -> list[dict[str, Any]]:
         board = find_board(name)
         slots = label_flash(board, 0)
         assert slots is not None
-        geometry = (slots.sector_bytes, slots.slot_bytes // slots.sector_bytes, slots.program_bytes)
+        sectors = slots.slot_bytes // slots.sector_bytes
+        geometry = (slots.sector_bytes, sectors, slots.program_bytes, ROOM_BYTES.get(board.name, 0))
         if geometry not in known:
             known.add(geometry)
             rows.append({"title": board.title, "geometry": geometry, **cut_power(program, work, packs, geometry)})

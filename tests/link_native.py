@@ -58,6 +58,7 @@ def library() -> ctypes.CDLL:
     lib.device_flash.restype = ctypes.POINTER(ctypes.c_uint8)
     for name in ("free", "take", "pack", "slot", "generation", "operations", "broken_rules", "repeated", "capacity"):
         getattr(lib, f"device_{name}").argtypes = [ctypes.c_void_p] + [ctypes.c_void_p] * (name in ("take", "pack"))
+    lib.device_background.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
     lib.device_start.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint32]
     lib.device_update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint32]
     lib.device_program.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32]
@@ -71,11 +72,22 @@ class NativeDevice:
     """A device with simulated flash. Its stream is `read` and `write`, so that a Link may stand on it."""
 
     def __init__(
-        self, image: bytes | None = None, sector: int = 4096, sectors: int = 1, unit: int = 4, dim: int = 8
+        self,
+        image: bytes | None = None,
+        sector: int = 4096,
+        sectors: int = 1,
+        unit: int = 4,
+        room: int = 0,
+        dim: int = 8,
+        polls: int = 2,
     ) -> None:
+        """room: bytes of a pack that may wait while an erase goes on in the background, which `polls` looks find going on;
+        0: erases are waited for."""
         self.lib = library()
         self.image = image if image is not None else pack_bytes()
         self.handle = self.lib.device_new(self.image, len(self.image), dim, sector, sectors, unit)
+        if room:
+            self.lib.device_background(self.handle, room, polls)
         self._buffer = ctypes.create_string_buffer(1 << 20)
         self.start()
 

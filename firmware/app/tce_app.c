@@ -100,6 +100,7 @@ static void tce_app_embed(tce_app *app) {
 #if TCE_GATE
     if (app->config->gate != 0 && tce_gate_opens(app->gate_columns[0], TCE_APP_ROWS, app->next_row) == 0) {
         __builtin_memset(app->embedding, TCE_ENCODER_OUTPUT_ZERO_POINT, TCE_ENCODER_OUTPUT_BYTES);
+        app->counters.shut++;
         return;
     }
 #endif
@@ -116,6 +117,10 @@ static int tce_app_window(tce_app *app) {
     tce_stage_time begin = tce_app_since(app, (tce_stage_time){0});
     tce_app_embed(app);
     app->counters.encoder = tce_app_since(app, begin);
+    if (tce_label_slots_erasing(&app->slots)) { /* the labels lie in flash that cannot be read meanwhile */
+        app->counters.missed++;
+        return 1;
+    }
     begin = tce_app_since(app, (tce_stage_time){0});
     const int scored = tce_app_score(app);
     app->counters.scoring = tce_app_since(app, begin);

@@ -86,6 +86,14 @@ static void encode(void *context) {
     tce_health_hold(&app->health);
 }
 
+#ifdef TCE_ENCODER_FIRST_ROWS
+static void follow(void *context, uint32_t first, uint32_t count) {
+    tce_app *app = context;
+    tce_app_follow_rows(app, first, count);
+    tce_health_hold(&app->health);
+}
+#endif
+
 static void score(void *context) {
     (void)tce_app_score(context);
 }
@@ -172,6 +180,9 @@ void tce_app_link_open(tce_app *app) {
         .scores = replay_scores,
         .cycles = tce_port_cycles,
         .microseconds = tce_port_link_microseconds,
+#ifdef TCE_ENCODER_FIRST_ROWS
+        .follow = follow,
+#endif
     };
     app->replay = (tce_replay){.config = &app->replay_config};
     app->link_config =
@@ -218,6 +229,7 @@ void tce_app_link_serve(tce_app *app) {
         count = tce_port_link_read(&app->port_link, bytes, LINK_READ_BYTES);
         tce_link_push(&app->link, bytes, (uint32_t)count);
     } while (count == LINK_READ_BYTES);
+    tce_link_poll(&app->link);
     app->serving = 0;
     if (app->told_changes != app->slots.changes) {
         take_labels(app);

@@ -80,6 +80,8 @@ static tce_link_outcome of_slots(const tce_label_slots *slots, int code, uint32_
     switch (code) {
     case TCE_LABEL_SLOTS_OK:
         return done(bytes);
+    case TCE_LABEL_SLOTS_LATER:
+        return refused(TCE_LINK_LATER, 0);
     case TCE_ERR_SLOTS_NO_FLASH:
         return refused(TCE_LINK_ERR_NO_FLASH, 0);
     case TCE_ERR_SLOTS_TOO_LARGE:

@@ -1,7 +1,7 @@
 #include "tce_monitor.h"
 
 enum {
-    STATUS_BYTES = 76,
+    STATUS_BYTES = 80,
     SETTINGS_BYTES = 4,
     NOTIFY_SCORES = 1,
     NOTIFY_EVENTS = 2,
@@ -54,6 +54,7 @@ static tce_link_outcome status(const tce_monitor *monitor, uint32_t count, uint8
         counters.frontend.cycles,
         counters.encoder.cycles,
         counters.scoring.cycles,
+        counters.shut,
     };
     _Static_assert(4U + sizeof words == STATUS_BYTES, "STATUS has other fields");
     for (uint32_t i = 0; i < sizeof words / sizeof words[0]; ++i) {

@@ -21,7 +21,8 @@ typedef struct {
 /* Counters since the start. */
 typedef struct {
     uint32_t rows, windows;
-    uint32_t missed;            /* windows that came due while another was computed */
+    uint32_t missed;            /* windows that came due and were left out */
+    uint32_t shut;              /* windows on which the power gate stayed shut */
     tce_stage_time frontend;    /* of the newest row */
     tce_stage_time encoder;     /* of the newest window */
     tce_stage_time scoring;     /* its scores and events */

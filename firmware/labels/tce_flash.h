@@ -6,6 +6,14 @@
 
 enum { TCE_FLASH_PROGRAM_MAX = 256 /* largest unit of programming: a page of an SPI NOR flash */ };
 
+/* An erase that goes on by itself, where it takes so long that sound and host cannot wait for it. */
+typedef struct {
+    int (*begin)(void *context, uint32_t offset); /* as `erase`, but returns at once */
+    int (*goes_on)(void *context);                /* 1 until the erase begun last has ended; then 0 or an error */
+    uint8_t *room;                                /* [room_bytes] of RAM for the pack that comes meanwhile */
+    uint32_t room_bytes;
+} tce_flash_background;
+
 /* Flash for two slots, side by side, each of whole sectors. Offsets count from the first byte of the first slot. */
 typedef struct {
     void *context;
@@ -16,6 +24,7 @@ typedef struct {
     int (*erase)(void *context, uint32_t offset); /* one sector; 0 or an error of the port */
     /* `count` bytes, a multiple of program_bytes at such an offset; 0 or an error of the port */
     int (*program)(void *context, uint32_t offset, const uint8_t *bytes, uint32_t count);
+    const tce_flash_background *background; /* NULL: every erase is waited for */
 } tce_flash;
 
 #endif

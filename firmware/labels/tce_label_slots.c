@@ -165,10 +165,42 @@ static int fail(tce_label_slots *slots, int error) {
     return error;
 }
 
+static int program_header(tce_label_slots *slots) {
+    uint8_t header[HEADER_BYTES];
+    make_header(slots, header);
+    return program(slots, 0, header, HEADER_BYTES);
+}
+
+int tce_label_slots_erasing(const tce_label_slots *slots) {
+    if (slots->waits == 0U) {
+        return 0;
+    }
+    const tce_flash *flash = slots->config->flash;
+    return flash->background->goes_on(flash->context) > 0;
+}
+
+/* Erases the sectors that the pack needs: what lies behind it is never looked at, and an erase may take 100 ms. */
+static int erase(tce_label_slots *slots) {
+    const tce_flash *flash = slots->config->flash;
+    const tce_flash_background *background = flash->background;
+    const uint32_t begin = (uint32_t)slots->target * slot_bytes(flash);
+    const uint32_t needed = pack_at(flash) + slots->target_bytes;
+    if (background != NULL && needed <= flash->sector_bytes && slots->target_bytes <= background->room_bytes) {
+        slots->waits = 1;
+        return background->begin(flash->context, begin);
+    }
+    for (uint32_t at = 0; at < needed; at += flash->sector_bytes) {
+        const int failed = flash->erase(flash->context, begin + at);
+        if (failed != 0) {
+            return failed;
+        }
+    }
+    return 0;
+}
+
 int tce_label_slots_begin(tce_label_slots *slots, uint32_t bytes, uint32_t checksum, const uint8_t *encoder_id,
                           const uint8_t *frontend_id) {
     const tce_label_slots_config *config = slots->config;
-    const tce_flash *flash = config->flash;
     slots->target = TCE_LABEL_SLOTS_IMAGE;
     if (tce_label_slots_capacity(slots) == 0) {
         return TCE_ERR_SLOTS_NO_FLASH;
@@ -180,22 +212,18 @@ int tce_label_slots_begin(tce_label_slots *slots, uint32_t bytes, uint32_t check
         !same(frontend_id, config->frontend_id, TCE_LABELS_ID_BYTES)) {
         return TCE_ERR_LABELS_FOREIGN;
     }
+    while (tce_label_slots_erasing(slots) != 0) { /* for the update that is given up; a second or two at most */
+    }
+    slots->waits = 0;
     slots->target = slots->slot == 0 ? 1 : 0;
     slots->target_bytes = bytes;
     slots->target_checksum = checksum;
     slots->target_generation = slots->generation + 1U;
     slots->written = 0;
-    /* the sectors that this pack needs: what lies behind it is never looked at, and an erase may take 100 ms */
-    const uint32_t sectors = (pack_at(flash) + bytes + flash->sector_bytes - 1U) / flash->sector_bytes;
-    for (uint32_t sector = 0; sector < sectors; ++sector) {
-        const uint32_t offset = (uint32_t)slots->target * slot_bytes(flash) + sector * flash->sector_bytes;
-        if (flash->erase(flash->context, offset) != 0) {
-            return fail(slots, TCE_ERR_SLOTS_FLASH);
-        }
+    if (erase(slots) != 0) {
+        return fail(slots, TCE_ERR_SLOTS_FLASH);
     }
-    uint8_t header[HEADER_BYTES];
-    make_header(slots, header);
-    const int programmed = program(slots, 0, header, HEADER_BYTES);
+    const int programmed = slots->waits != 0U ? TCE_LABEL_SLOTS_OK : program_header(slots);
     return programmed == TCE_LABEL_SLOTS_OK ? TCE_LABEL_SLOTS_OK : fail(slots, programmed);
 }
 
@@ -212,17 +240,45 @@ int tce_label_slots_write(tce_label_slots *slots, uint32_t offset, const uint8_t
     if (count % TCE_FLASH_PROGRAM_MAX != 0 && count != slots->target_bytes - slots->written) {
         return TCE_ERR_SLOTS_OFFSET;
     }
-    const int programmed = program(slots, pack_at(slots->config->flash) + offset, bytes, count);
-    if (programmed != TCE_LABEL_SLOTS_OK) {
-        return fail(slots, programmed);
+    const tce_flash *flash = slots->config->flash;
+    if (slots->waits != 0U) {
+        copy(flash->background->room + offset, bytes, count);
+    } else {
+        const int programmed = program(slots, pack_at(flash) + offset, bytes, count);
+        if (programmed != TCE_LABEL_SLOTS_OK) {
+            return fail(slots, programmed);
+        }
     }
     slots->written += count;
     return TCE_LABEL_SLOTS_OK;
 }
 
+/* Behind an erase in the background: header, and the pack that has come meanwhile. */
+static int program_waiting(tce_label_slots *slots) {
+    const tce_flash *flash = slots->config->flash;
+    const int going = flash->background->goes_on(flash->context);
+    if (going > 0) {
+        return TCE_LABEL_SLOTS_LATER;
+    }
+    slots->waits = 0;
+    int code = going < 0 ? TCE_ERR_SLOTS_FLASH : program_header(slots);
+    for (uint32_t at = 0; at < slots->target_bytes && code == TCE_LABEL_SLOTS_OK; at += TCE_FLASH_PROGRAM_MAX) {
+        const uint32_t left = slots->target_bytes - at;
+        const uint32_t count = left < TCE_FLASH_PROGRAM_MAX ? left : TCE_FLASH_PROGRAM_MAX;
+        code = program(slots, pack_at(flash) + at, flash->background->room + at, count);
+    }
+    return code;
+}
+
 int tce_label_slots_commit(tce_label_slots *slots) {
     if (slots->target == TCE_LABEL_SLOTS_IMAGE || slots->written != slots->target_bytes) {
         return TCE_ERR_SLOTS_STATE;
+    }
+    if (slots->waits != 0U) {
+        const int written = program_waiting(slots);
+        if (written != TCE_LABEL_SLOTS_OK) {
+            return written == TCE_LABEL_SLOTS_LATER ? written : fail(slots, written);
+        }
     }
     const tce_flash *flash = slots->config->flash;
     const uint8_t *header = flash->memory + (uint32_t)slots->target * slot_bytes(flash);

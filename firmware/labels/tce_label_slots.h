@@ -35,11 +35,13 @@ typedef struct {
 
     int32_t target; /* slot that is being written, or TCE_LABEL_SLOTS_IMAGE for none */
     uint32_t target_bytes, target_checksum, target_generation;
-    uint32_t written; /* bytes of the pack that the target holds */
+    uint32_t written; /* bytes of the pack that have come: in the target, or with `waits` in the background's room */
+    uint8_t waits;    /* 1 from an erase in the background until header and pack have been written behind it */
 } tce_label_slots;
 
 enum {
     TCE_LABEL_SLOTS_OK = 0,
+    TCE_LABEL_SLOTS_LATER = 1, /* the flash is being erased: ask again */
     /* -1 to -13 are TCE_ERR_LABELS_*: the pack is refused */
     TCE_ERR_SLOTS_NO_FLASH = -32,
     TCE_ERR_SLOTS_TOO_LARGE = -33, /* larger than tce_label_slots_capacity */
@@ -56,17 +58,20 @@ int tce_label_slots_open(tce_label_slots *slots, const tce_label_slots_config *c
 /* Bytes of the largest pack that a slot takes; 0 where there is no flash. */
 uint32_t tce_label_slots_capacity(const tce_label_slots *slots);
 
-/* Begins an update: erases what the pack needs of the slot that is not in use. An update that was under way is given
- * up. bytes, checksum: of the whole pack (its CRC-32 field). encoder_id, frontend_id: the pack's.
- * TCE_ERR_LABELS_FOREIGN before anything is erased. */
+/* Begins an update: erases what the pack needs of the slot that is not in use, in the background where the flash can
+ * and the pack has room until then. An update that was under way is given up. bytes, checksum: of the whole pack (its
+ * CRC-32 field). encoder_id, frontend_id: the pack's. TCE_ERR_LABELS_FOREIGN before anything is erased. */
 int tce_label_slots_begin(tce_label_slots *slots, uint32_t bytes, uint32_t checksum, const uint8_t *encoder_id,
                           const uint8_t *frontend_id);
 
 /* The next `count` bytes of the pack, TCE_FLASH_PROGRAM_MAX of them or a multiple, except at the end. */
 int tce_label_slots_write(tce_label_slots *slots, uint32_t offset, const uint8_t *bytes, uint32_t count);
 
+/* Whether an erase goes on in the background: on a flash that has one, nothing of a slot should be read meanwhile. */
+int tce_label_slots_erasing(const tce_label_slots *slots);
+
 /* Checks the written pack as tce_labels_open does, writes the commit word, and takes the pack into use. On an error the
- * pack in use stays. */
+ * pack in use stays. TCE_LABEL_SLOTS_LATER while the erase goes on. */
 int tce_label_slots_commit(tce_label_slots *slots);
 
 #endif

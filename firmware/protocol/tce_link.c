@@ -57,6 +57,7 @@ static uint32_t refuse(const tce_frame_decoder *request, tce_link_outcome outcom
 
 static void answer(tce_link *link) {
     const tce_frame_decoder *request = &link->decoder;
+    link->later = 0;
     if (request->type >= TCE_LINK_ANSWER) { /* an answer, such as our own coming back from a line that echoes */
         return;
     }
@@ -75,6 +76,10 @@ static void answer(tce_link *link) {
     }
     outcome = link->config->command(link->config->context, request->type, request->payload, request->payload_bytes,
                                     link->answer.bytes + TCE_FRAME_PAYLOAD_AT);
+    if (outcome.error == TCE_LINK_LATER) {
+        link->later = 1;
+        return;
+    }
     link->answer_bytes = outcome.error != TCE_LINK_DONE
                              ? refuse(request, outcome, &link->answer)
                              : tce_frame_seal(&link->answer, (uint8_t)(request->type | TCE_LINK_ANSWER),
@@ -83,6 +88,12 @@ static void answer(tce_link *link) {
     link->request_sequence = request->sequence;
     link->request_checksum = request->checksum;
     send(link, &link->answer, link->answer_bytes);
+}
+
+void tce_link_poll(tce_link *link) {
+    if (link->later != 0U) {
+        answer(link);
+    }
 }
 
 void tce_link_push(tce_link *link, const uint8_t *bytes, uint32_t count) {

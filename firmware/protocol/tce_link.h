@@ -50,7 +50,8 @@ typedef enum {
     TCE_LINK_ERR_CHECKSUM = 11, /* the whole pack arrived with another checksum than was announced */
     TCE_LINK_ERR_PACK = 12,     /* the pack is refused; detail: TCE_ERR_LABELS_* */
     TCE_LINK_ERR_RANGE = 13,    /* a setting is outside its limits; detail: the byte of the payload */
-    TCE_LINK_ERR_AUDIO = 14     /* there is no sound to capture */
+    TCE_LINK_ERR_AUDIO = 14,    /* there is no sound to capture */
+    TCE_LINK_LATER = 256        /* not on the wire: no answer yet, tce_link_poll asks the command again */
 } tce_link_error;
 
 /* What a command says: bytes of the answer's payload on success, an error and its detail otherwise. */
@@ -81,6 +82,7 @@ typedef struct {
     uint32_t request_checksum;
     uint8_t request_sequence;
     uint8_t in_session;
+    uint8_t later;     /* 1 while the last request waits for its answer */
     uint32_t damaged;  /* frames since start-up that came damaged */
     uint32_t repeated; /* requests that were answered again */
 } tce_link;
@@ -90,6 +92,10 @@ void tce_link_open(tce_link *link, const tce_link_config *config);
 
 /* Takes what came from the host and answers every request that it completes. */
 void tce_link_push(tce_link *link, const uint8_t *bytes, uint32_t count);
+
+/* Asks the command again whose answer was TCE_LINK_LATER, unless another request has come since. Only a command without
+ * a payload may say so: the payload has gone by then. */
+void tce_link_poll(tce_link *link);
 
 /* Little-endian fields of payloads. */
 uint32_t tce_link_get_u16(const uint8_t *at);

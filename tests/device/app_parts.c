@@ -52,6 +52,7 @@ static tce_counters counters(void *context) {
     return (tce_counters){.rows = 11,
                           .windows = 12,
                           .missed = 13,
+                          .shut = 23,
                           .frontend = {14, 15},
                           .encoder = {16, 17},
                           .scoring = {18, 19},

@@ -241,6 +241,7 @@ def test_status_says_how_the_board_fares() -> None:
     assert (status.samples, status.dropped_samples, status.overruns, status.ring_samples) == (80, 16, 0, 64)
     assert (status.rows, status.windows, status.missed_windows, status.events) == (11, 12, 13, 0)
     assert (status.stack_bytes, status.damaged_frames, status.repeated_requests) == (22, 20, 21)
+    assert status.shut_windows == 23 and read_status(answer[:76]).shut_windows is None
     assert (status.microseconds, status.cycles) == (StageTimes(14, 16, 18), StageTimes(15, 17, 19))
     assert parts.command(Command.STATUS, b"x") == Refusal.LENGTH
     for strange in (answer[:40], b"\x09" + answer[1:]):

@@ -18,6 +18,10 @@ typedef struct {
     uint32_t operations;     /* erases and programmings since the start */
     uint32_t seed;           /* of what a cut leaves */
     int broken_rules;
+    tce_flash_background background;
+    uint32_t polls, polls_left; /* looks at an erase in the background until it has ended */
+    uint32_t erasing;           /* bytes of the sector that is being erased, else 0 */
+    uint32_t erasing_at;
 } nor;
 
 typedef struct {
@@ -71,9 +75,40 @@ static int erase(void *context, uint32_t offset) {
     return lost == 0 ? 0 : POWER_LOST;
 }
 
+/* An erase that goes on by itself: until it has ended its sector holds anything, and nothing may be programmed. */
+static int erase_begin(void *context, uint32_t offset) {
+    nor *n = context;
+    const int erased = erase(context, offset);
+    if (erased == 0) {
+        n->broken_rules += n->erasing != 0;
+        n->erasing = n->flash.sector_bytes;
+        n->erasing_at = offset;
+        n->polls_left = n->polls;
+        for (uint32_t i = 0; i < n->erasing; ++i) {
+            n->memory[offset + i] = (uint8_t)draw(n);
+        }
+    }
+    return erased;
+}
+
+static int erase_goes_on(void *context) {
+    nor *n = context;
+    if (n->operations_left == 0) {
+        return POWER_LOST;
+    }
+    if (n->erasing != 0 && n->polls_left > 0) {
+        n->polls_left--;
+        return 1;
+    }
+    memset(n->memory + n->erasing_at, 0xFF, n->erasing);
+    n->erasing = 0;
+    return 0;
+}
+
 static int program(void *context, uint32_t offset, const uint8_t *bytes, uint32_t count) {
     nor *n = context;
     const uint32_t unit = n->flash.program_bytes;
+    n->broken_rules += n->erasing != 0;
     if (count == 0 || offset % unit != 0 || count % unit != 0 || offset + count > n->bytes) {
         n->broken_rules++;
         return BROKEN_RULE;
@@ -130,7 +165,7 @@ device *device_new(const uint8_t *image, uint32_t image_bytes, int32_t dim, uint
     memset(n->memory, 0xFF, n->bytes);
     n->programmed = calloc(n->bytes / program_bytes + 1U, 1);
     n->operations_left = -1;
-    n->flash = (tce_flash){n, n->memory, sector_bytes, slot_sectors, program_bytes, erase, program};
+    n->flash = (tce_flash){n, n->memory, sector_bytes, slot_sectors, program_bytes, erase, program, NULL};
     d->image = malloc(image_bytes);
     memcpy(d->image, image, image_bytes);
     memcpy(d->encoder_id, image + 8, 8);
@@ -143,7 +178,16 @@ device *device_new(const uint8_t *image, uint32_t image_bytes, int32_t dim, uint
     return d;
 }
 
+/* Erases go on in the background from now on, with room for a pack of so many bytes. */
+void device_background(device *d, uint32_t room_bytes, uint32_t polls) {
+    nor *n = &d->nor;
+    n->background = (tce_flash_background){erase_begin, erase_goes_on, malloc(room_bytes), room_bytes};
+    n->flash.background = &n->background;
+    n->polls = polls;
+}
+
 void device_free(device *d) {
+    free(d->nor.background.room);
     free(d->nor.memory);
     free(d->nor.programmed);
     free(d->image);
@@ -156,6 +200,7 @@ int device_start(device *d, int32_t cut_at, uint32_t seed) {
     d->nor.operations_left = cut_at > 0 ? cut_at : -1;
     d->nor.operations = 0;
     d->nor.seed = seed;
+    d->nor.erasing = 0;
     d->out_bytes = 0;
     tce_link_open(&d->link, &d->link_config);
     return tce_label_slots_open(&d->slots, &d->slots_config);
@@ -171,7 +216,12 @@ int device_update(device *d, const uint8_t *pack, uint32_t bytes, uint32_t chunk
     for (uint32_t at = 0; code == 0 && at < bytes; at += chunk) {
         code = tce_label_slots_write(&d->slots, at, pack + at, bytes - at < chunk ? bytes - at : chunk);
     }
-    return code != 0 ? code : tce_label_slots_commit(&d->slots);
+    for (int again = 1; code == 0 && again != 0;) {
+        code = tce_label_slots_commit(&d->slots);
+        again = code == TCE_LABEL_SLOTS_LATER;
+        code = again ? 0 : code;
+    }
+    return code;
 }
 
 void device_program(device *d, uint32_t offset, const uint8_t *bytes, uint32_t count) {
@@ -183,8 +233,9 @@ void device_push(device *d, const uint8_t *bytes, uint32_t count) {
     tce_link_push(&d->link, bytes, count);
 }
 
-/* Takes what the device has sent; returns its length. */
+/* Takes what the device has sent, after another turn of its loop; returns its length. */
 uint32_t device_take(device *d, uint8_t *out) {
+    tce_link_poll(&d->link);
     const uint32_t count = d->out_bytes;
     memcpy(out, d->out, count);
     d->out_bytes = 0;

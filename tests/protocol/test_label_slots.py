@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import struct
 
 import numpy as np
 import pytest
 from link_native import NativeDevice, library, pack_bytes
 
-# sector bytes, sectors of a slot, bytes programmed at once: an SPI NOR page, an nRF52 word, an STM32H7 flash word
-GEOMETRIES = [(1024, 2, 256), (512, 2, 4), (2048, 1, 32)]
+from tinyclap_edge.device.link import Command, Link
+from tinyclap_edge.device.link_frames import Frame, FrameDecoder, encode
+from tinyclap_edge.device.link_labels import push
+
+# sector bytes, sectors of a slot, bytes programmed at once, room for a pack while an erase goes on in the background:
+# an SPI NOR page, an nRF52 word, an STM32H7 flash word
+GEOMETRIES = [(1024, 2, 256, 0), (512, 2, 4, 0), (2048, 1, 32, 0), (2048, 1, 32, 2048)]
 
 
-def after_two_updates(geometry: tuple[int, int, int]) -> NativeDevice:
+def after_two_updates(geometry: tuple[int, ...]) -> NativeDevice:
     """A device with a valid pack in both slots; that of seed 2 is in use."""
     device = NativeDevice(pack_bytes(2), *geometry)
     assert device.update(pack_bytes(9, seed=1)) == device.update(pack_bytes(11, seed=2)) == 0
@@ -159,3 +165,55 @@ def test_the_capacity_is_what_fits_and_one_byte_more_is_refused():
 def test_every_truncation_and_every_flipped_bit_of_a_fifty_label_pack_is_refused():
     data = pack_bytes(50, dim=32, seed=3)
     assert library().packs_accepted(data, len(data)) == 1  # the pack itself
+
+
+BACKGROUND = (4096, 1, 32, 4096)
+
+
+def test_a_pack_that_comes_while_its_sector_is_erased_waits_and_is_written_behind_the_erase():
+    device = NativeDevice(pack_bytes(2), *BACKGROUND, polls=5)
+    pushed = pack_bytes(9, seed=1)
+    before = device.flash.copy()
+    link = Link(device, clock=lambda: 0.0)
+    assert device.fact("operations") == 0
+    push(link, pushed)
+    assert device.pack == pushed and device.fact("broken_rules") == 0
+    assert link.repeated > 0  # COMMIT found the erase going on
+    assert (device.flash[4096:] == before[4096:]).all()
+
+
+def test_a_pack_without_room_waits_for_its_erase_as_on_any_flash():
+    device = NativeDevice(pack_bytes(2), 4096, 1, 32, 256)
+    assert device.update(pack_bytes(30, seed=1)) == 0 and device.pack == pack_bytes(30, seed=1)
+    assert device.update(pack_bytes(1, seed=2)) == 0 and device.fact("broken_rules") == 0
+
+
+def test_an_update_that_is_given_up_during_its_erase_leaves_the_next_one_whole():
+    device = NativeDevice(pack_bytes(2), *BACKGROUND, polls=50)
+    link = Link(device, clock=lambda: 0.0)
+    ids = bytes.fromhex("0123456789abcdeffedcba9876543210")
+    link.hello()
+    for pushed in (pack_bytes(3, seed=1), pack_bytes(4, seed=2)):
+        begin = struct.pack("<I", len(pushed)) + pushed[-4:] + ids
+        link.request(Command.LABELS_BEGIN, begin)
+    assert device.fact("broken_rules") == 0 and device.fact("operations") == 2
+    assert device.update(pack_bytes(5, seed=3)) == 0 and device.pack == pack_bytes(5, seed=3)
+    assert device.fact("broken_rules") == 0
+
+
+def test_another_request_that_comes_while_commit_waits_is_answered_in_its_place():
+    device = NativeDevice(pack_bytes(2), *BACKGROUND, polls=3)
+    pushed = pack_bytes(3, seed=1)
+    ids = bytes.fromhex("0123456789abcdeffedcba9876543210")
+    requests = [
+        Frame(Command.HELLO, 0, b"once"),
+        Frame(Command.LABELS_BEGIN, 1, struct.pack("<I", len(pushed)) + pushed[-4:] + ids),
+        Frame(Command.LABELS_DATA, 2, bytes(4) + pushed),
+        Frame(Command.LABELS_COMMIT, 3),
+        Frame(Command.HELLO, 0, b"more"),
+    ]
+    for request in requests:
+        device.write(encode(request))
+    answers = [e for e in FrameDecoder().feed(b"".join(device.read() for _ in range(9))) if isinstance(e, Frame)]
+    assert [a.type & 0x7F for a in answers] == [1, 0x10, 0x11, 1]  # COMMIT was given up with its host
+    assert device.pack == device.image

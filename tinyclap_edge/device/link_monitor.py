@@ -18,6 +18,7 @@ from tinyclap_edge.errors import DeviceError, UsageError
 SCORES, EVENT = 0xC0, 0xC1  # types of notifications
 NOTIFY_SCORES, NOTIFY_EVENTS = 1, 2  # bits of NOTIFY
 _STATUS = struct.Struct("<4Bi17I")
+_SHUT = struct.Struct("<I")  # behind it, from a firmware that tells
 _SETTINGS = struct.Struct("<BBh")
 _SCORES = struct.Struct("<IHHH")
 _EVENT = struct.Struct("<IHhhB")
@@ -67,7 +68,7 @@ class Status:
     overruns: int
     rows: int
     windows: int
-    missed_windows: int
+    missed_windows: int  # came due and were left out
     events: int
     stack_bytes: int  # touched; 0 where it cannot tell
     damaged_frames: int
@@ -75,6 +76,7 @@ class Status:
     ring_samples: int
     microseconds: StageTimes
     cycles: StageTimes  # 0 where the core counts none
+    shut_windows: int | None = None  # on which the power gate stayed shut; None: an older firmware does not say
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def read_status(payload: bytes) -> Status:
     try:
         safe, cause, total, row, detail, *numbers = _STATUS.unpack_from(payload)
         counters, times = numbers[:-6], [StageTimes(*numbers[at:][:3]) for at in (-6, -3)]
-        fields: list[Any] = [SafeMode(safe), ResetCause(cause), total, row, detail, *counters, *times]
+        told = len(payload) >= _STATUS.size + _SHUT.size
+        shut = _SHUT.unpack_from(payload, _STATUS.size)[0] if told else None
+        fields: list[Any] = [SafeMode(safe), ResetCause(cause), total, row, detail, *counters, *times, shut]
         return Status(*fields)
     except (struct.error, ValueError) as error:
         raise DeviceError("the device's STATUS cannot be read", "is its firmware of this version?") from error

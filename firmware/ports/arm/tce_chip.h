@@ -33,6 +33,9 @@ int tce_chip_flash_erase(void *context, uint32_t offset);
 /* Whole units of programming; 0 or -1. */
 int tce_chip_flash_program(void *context, uint32_t offset, const uint8_t *bytes, uint32_t count);
 
+/* How an erase goes on by itself, or NULL where the core waits for it. */
+extern const tce_flash_background *const tce_chip_flash_background;
+
 /* A half is full, from the chip's interrupt: hands it on. `lost`: whether the hardware says that it lost samples. */
 void tce_port_arm_half(const int16_t *half, int lost);
 

@@ -86,6 +86,7 @@ void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
         .program_bytes = (uint32_t)(uintptr_t)tce_ld_labels_unit,
         .erase = tce_chip_flash_erase,
         .program = tce_chip_flash_program,
+        .background = tce_chip_flash_background,
     };
 }
 

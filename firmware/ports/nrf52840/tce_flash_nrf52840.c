@@ -4,6 +4,8 @@
 #include "tce_nrf52840.h"
 #include "tce_scs.h"
 
+#include <stddef.h>
+
 enum { READ_ONLY = 0, WRITE = 1, ERASE = 2 };
 
 static void mode(uint32_t wanted) {
@@ -16,6 +18,8 @@ static void wait(void) {
     while (TCE_NVMC_READY == 0U) {
     }
 }
+
+const tce_flash_background *const tce_chip_flash_background = NULL;
 
 int tce_chip_flash_erase(void *context, uint32_t offset) {
     (void)context;

@@ -4,6 +4,8 @@
 #include "tce_scs.h"
 #include "tce_stm32_chip.h"
 
+#include <stddef.h>
+
 enum {
     FLASH_START = 0x08000000,
     KEY1 = 0x45670123,
@@ -47,6 +49,8 @@ static uint32_t sector_at(uint32_t offset) {
     }
     return offset < 0x20000U ? 4U : 4U + offset / 0x20000U;
 }
+
+const tce_flash_background *const tce_chip_flash_background = NULL;
 
 int tce_chip_flash_erase(void *context, uint32_t offset) {
     (void)context;
