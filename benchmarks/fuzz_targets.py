@@ -20,7 +20,7 @@ from tinyclap_edge.resources import firmware_dir
 
 HARNESSES = ROOT / "tests" / "fuzz"
 CORPUS = HARNESSES / "corpus"
-FOLDERS = tuple(firmware_dir() / name for name in ("protocol", "labels", "app", "ports", "frontend"))
+FOLDERS = tuple(firmware_dir() / name for name in ("protocol", "labels", "app", "ports", "frontend", "gate"))
 INCLUDES = tuple(f"-I{folder}" for folder in (HARNESSES / "small_frontend", *FOLDERS))
 FLAGS = ("-std=c11", "-g", "-fno-sanitize-recover=all")
 # Measured on one core: guarding returns on the heap and reporting every comparison to the fuzzer each doubled an
@@ -45,6 +45,7 @@ class Target:
 
 _FRAMES = ("protocol/tce_frame.c", "protocol/tce_cobs.c", "protocol/tce_crc32.c")
 _PACK = ("labels/tce_labels.c", "protocol/tce_crc32.c")
+_TEXT = ("app/tce_mlperf.c", "app/tce_text.c")
 _SLOTS = ("labels/tce_label_slots.c", *_PACK)
 
 TARGETS = {
@@ -54,22 +55,21 @@ TARGETS = {
         Target("pack", "label pack parser", _PACK, 200, 8192),
         Target(
             "commands",
-            "command layer: link, every command, label slots",
+            "command layer: the application with its link, every command, label slots",
             (
-                "app/tce_commands.c",
-                "app/tce_monitor.c",
-                "app/tce_capture.c",
-                "app/tce_events.c",
-                "app/tce_replay.c",
+                *(f"app/tce_app{part}.c" for part in ("", "_link", "_start", "_encoder")),
+                *(f"app/tce_{name}.c" for name in ("commands", "monitor", "capture", "events", "health", "replay")),
+                *_TEXT,
+                "frontend/tce_logmel_quantize.c",
                 "protocol/tce_link.c",
                 *_FRAMES[:2],
                 *_SLOTS,
             ),
-            256,
+            112,
             2048,
         ),
         Target("slots", "label slots of a flash", _SLOTS, 2048, 2048),
-        Target("text", "MLPerf Tiny's text", ("app/tce_mlperf.c", "app/tce_text.c"), 400, 4096),
+        Target("text", "MLPerf Tiny's text", _TEXT, 400, 4096),
     )
 }
 

@@ -12,30 +12,43 @@ static void seal(uint8_t *header) {
     memcpy(header + 48, "TCOK", 4);
 }
 
-static void try(fuzz_device *d) {
-    fuzz_start(d);
-    fuzz_check(d);
+typedef struct {
+    fuzz_flash flash;
+    tce_flash port;
+    tce_label_slots_config config;
+    tce_label_slots slots;
+} device;
+
+static void start(device *d) {
+    d->port = fuzz_open(&d->flash, &d->slots);
+    d->config = (tce_label_slots_config){&d->port, fuzz_image, sizeof fuzz_image, fuzz_image + 8, fuzz_image + 16, 1};
+    fuzz_require(tce_label_slots_open(&d->slots, &d->config) == TCE_LABEL_SLOTS_OK);
+    fuzz_check(&d->slots);
+}
+
+static void try(device *d) {
+    start(d);
     const uint32_t checksum = 0xC520453CU;
     fuzz_require(tce_label_slots_begin(&d->slots, sizeof fuzz_image, checksum, fuzz_image + 8, fuzz_image + 16) == 0);
     fuzz_require(tce_label_slots_write(&d->slots, 0, fuzz_image, sizeof fuzz_image) == 0);
-    fuzz_check(d);
+    fuzz_check(&d->slots);
     fuzz_require(tce_label_slots_commit(&d->slots) == 0);
     const uint32_t generation = d->slots.generation;
-    fuzz_start(d);
-    fuzz_check(d);
+    start(d);
     fuzz_require(d->slots.generation == generation && d->slots.pack_bytes == sizeof fuzz_image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static fuzz_device d;
-    const size_t used = size < sizeof d.memory ? size : sizeof d.memory;
+    static device d;
+    uint8_t *memory = d.flash.memory;
+    const size_t used = size < FLASH_BYTES ? size : FLASH_BYTES;
     for (int sealed = 0; sealed < 2; ++sealed) {
         memset(&d, 0, sizeof d);
-        memset(d.memory, 0xFF, sizeof d.memory);
-        memcpy(d.memory, data, used);
+        memset(memory, 0xFF, FLASH_BYTES);
+        memcpy(memory, data, used);
         if (sealed != 0) {
-            seal(d.memory);
-            seal(d.memory + sizeof d.memory / 2);
+            seal(memory);
+            seal(memory + FLASH_BYTES / 2);
         }
         try(&d);
     }

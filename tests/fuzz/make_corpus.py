@@ -33,6 +33,7 @@ def slot(data: bytes, generation: int) -> bytes:
 
 
 RAW, RESET, NEXT, SOUND, WINDOW, TIME, BUSY = range(0xF0, 0xF7)  # kinds of records of fuzz_commands.c
+ENDLESS, ERASES_IN_BACKGROUND = b"\1", b"\2"  # bodies of RESET
 
 
 def record(kind: int, body: bytes = b"") -> bytes:
@@ -48,11 +49,22 @@ def request(command: int, payload: bytes = b"") -> bytes:
 HELLO = request(0x01, b"nonc")
 
 
-def push(data: bytes) -> bytes:
-    """The records that push a pack of up to 250 bytes, behind a reset."""
-    ids = bytes.fromhex(ENCODER + FRONTEND)
-    begin = request(0x10, struct.pack("<II", len(data), zlib.crc32(data[:-4])) + ids)
-    return record(RESET) + HELLO + begin + request(0x11, struct.pack("<I", 0) + data) + request(0x12)
+def push(data: bytes, firmware: bytes = b"") -> bytes:
+    """The records that push a pack of up to 250 bytes, behind a reset into a firmware (RESET's body)."""
+    commands = ((0x10, announced(data)), (0x11, bytes(4) + data), (0x12, b""))
+    return record(RESET, firmware) + HELLO + b"".join(request(command, payload) for command, payload in commands)
+
+
+def announced(data: bytes) -> bytes:
+    """The payload of LABELS_BEGIN."""
+    return struct.pack("<II", len(data), zlib.crc32(data[:-4])) + bytes.fromhex(ENCODER + FRONTEND)
+
+
+def push_frames(data: bytes, firmware: bytes = b"") -> bytes:
+    """The same as frames, then four turns of the application's loop."""
+    frames = ((0x01, b"nonc"), (0x10, announced(data)), (0x11, bytes(4) + data), (0x12, b""))
+    numbered = (record(kind, bytes([number]) + payload) for number, (kind, payload) in enumerate(frames))
+    return record(RESET, firmware) + b"".join(numbered) + record(TIME) * 4
 
 
 def inputs() -> dict[str, dict[str, bytes]]:
@@ -62,7 +74,7 @@ def inputs() -> dict[str, dict[str, bytes]]:
     small, other = pack(2), pack(9, background=3)
     shown = request(0x20, b"\0\0") + request(0x13, struct.pack("<IH", 10, 99)) + record(0x20, b"\x07\0\0")
     half = record(SOUND, np.arange(-8, 8, dtype="<i2").tobytes())
-    loud, quiet = record(WINDOW, b"\xff\x7f" * 3), record(WINDOW, b"\x00\x80" * 3)
+    loud, quiet = record(WINDOW, b"\x7f"), record(WINDOW, b"\x80")
     replayed = request(0x31, struct.pack("<I", 0) + np.arange(16, dtype="<i2").tobytes())
     return {
         "frames": {
@@ -116,7 +128,14 @@ def inputs() -> dict[str, dict[str, bytes]]:
             + replayed
             + b"".join(request(0x32, bytes([stage])) for stage in range(3))
             + b"".join(request(0x33, struct.pack("<BIH", what, 1, 99)) for what in range(6)),
-            "replay-busy": HELLO + request(0x30) + record(BUSY, b"\1") + replayed + record(BUSY) + HELLO + replayed,
+            "replay-busy": HELLO + request(0x30) + record(BUSY, encode(hello)) + loud + HELLO + replayed,
+            "within-a-window": record(0x01, b"\0nonc") + record(BUSY, encode(Frame(0x30, 1, b""))) + loud + half + loud,
+            "push-behind-its-erase": push_frames(small, ERASES_IN_BACKGROUND) + shown + loud,
+            "given-up-in-its-erase": push(small, ERASES_IN_BACKGROUND) + push_frames(pack(5), ERASES_IN_BACKGROUND) * 2,
+            "endless": record(RESET, ENDLESS) + HELLO + request(0x30) + (replayed + request(0x32, b"\1\2\0")) * 2,
+            "measured": record(RAW, b"db load 12%")
+            + record(RAW, b"db 0102030405060708090a0b0c%infer 2 1%results%")
+            + loud,
         },
     }
 
