@@ -105,17 +105,20 @@ def sound_files(folder: Path | str, what: str) -> list[Path]:
     return files
 
 
-def window_starts(samples: int, spec: FrontendSpec, hop_frames: int) -> list[int]:
-    """First sample of each full window; a recording shorter than one window still gives one."""
-    extra = samples - spec.window_total_samples
+def window_starts(samples: int, spec: FrontendSpec, hop_frames: int, span: int | None = None) -> list[int]:
+    """First sample of each full window; a recording shorter than one window still gives one.
+
+    span: samples that the first embedding wants, by default a window's.
+    """
+    extra = samples - (span or spec.window_total_samples)
     return list(range(0, max(extra, 0) + 1, hop_frames * spec.hop_samples))
 
 
-def padded(pcm: np.ndarray, spec: FrontendSpec, hop_frames: int) -> np.ndarray:
-    """`pcm` with silence appended until the last hop fills a window, so that no sound at the end is lost."""
-    hop = hop_frames * spec.hop_samples
-    extra = max(pcm.size - spec.window_total_samples, 0)
-    total = spec.window_total_samples + -(-extra // hop) * hop
+def padded(pcm: np.ndarray, spec: FrontendSpec, hop_frames: int, span: int | None = None) -> np.ndarray:
+    """`pcm` with silence appended until the last hop fills a window, so that no sound at the end is lost. span: as above."""
+    hop, span = hop_frames * spec.hop_samples, span or spec.window_total_samples
+    extra = max(pcm.size - span, 0)
+    total = span + -(-extra // hop) * hop
     return np.concatenate([pcm, np.zeros(total - pcm.size, np.int16)])
 
 

@@ -9,6 +9,7 @@ long map, padded at its beginning as the graph pads its window, and never at the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from tinyclap_export.shapes import conv_padding, infer_shapes
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 ELEMENTWISE = ("RELU", "RELU6", "RELU_0_TO_1", "LEAKY_RELU", "HARD_SWISH", "GELU", "LOGISTIC", "TANH", "QUANTIZE",
                "SOFTMAX")  # fmt: skip
+PIECE_ROWS = 2048  # input rows that the reference computes at a time: what it keeps of them is some 100 MB
 HINT = "compile it with the schedule rows or layers, window by window"
 
 
@@ -39,6 +41,11 @@ class Stream:
     def feature_rows(self) -> int:
         """N: rows of features that an embedding averages."""
         return self.graph.tensors[self.mean.inputs[0]].shape[1]
+
+    @property
+    def feature_rate(self) -> int:
+        """Input rows a feature row: an embedding changes no more often."""
+        return self.rates[self.mean.inputs[0]]
 
 
 def split_stream(graph: Graph) -> Stream:
@@ -109,7 +116,6 @@ def run_continuous(graph: Graph, rows: np.ndarray, at: Sequence[int]) -> np.ndar
     Raises ExportError (exit code 2) where fewer than N feature rows exist by then.
     """
     stream = split_stream(graph)
-    made = features_made(stream, max(at, default=0))
     x = np.asarray(rows).reshape(1, len(rows), *graph.tensors[graph.inputs[0]].shape[2:])
     features = _features(stream, x)
     count = stream.feature_rows
@@ -164,12 +170,51 @@ def _reach(graph: Graph, op: Op) -> tuple[int, int]:
     return (kernel - 1) * dilation - top, stride
 
 
-def _features(stream: Stream, x: np.ndarray) -> np.ndarray:
-    """Every feature row of a stream: (1, rows, columns, channels)."""
+def local_maps(stream: Stream, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Every row of every streaming tensor once the rows x, int8 (1, rows, columns, channels), have come: (1, rows, ...)."""
     values = {stream.graph.inputs[0]: x}
     for op in stream.local:
         values[op.outputs[0]] = _local(stream.graph, op, values)
-    return values[stream.mean.inputs[0]]
+    return values
+
+
+def head_maps(stream: Stream, windows: np.ndarray) -> dict[str, np.ndarray]:
+    """Every tensor from the mean on, (n, ...). windows: int8 (n, N, columns, channels), the feature rows of n embeddings."""
+    kept = run_integer(_head_graph(stream), windows, keep=True)
+    assert isinstance(kept, dict)
+    return kept
+
+
+def _features(stream: Stream, x: np.ndarray) -> np.ndarray:
+    """Every feature row of a stream, (1, rows, columns, channels), a piece of it at a time.
+
+    A piece begins where all rates do, and early enough that the padding above it reaches no feature row that is kept.
+    """
+    rate, step = stream.feature_rate, math.lcm(*stream.rates.values())
+    padded = -(-_padding_above(stream) // rate)  # feature rows of a piece that its begin reaches, at most
+    length = PIECE_ROWS + padded * rate + step + first_embedding(stream)
+    found, done, begin = [], 0, 0
+    while True:
+        features = local_maps(stream, x[:, begin : begin + length])[stream.mean.inputs[0]]
+        found.append(features[:, done - begin // rate :])
+        done += found[-1].shape[1]
+        if begin + length >= x.shape[1]:
+            return np.concatenate(found, axis=1)
+        begin = max(0, done - padded) * rate // step * step
+
+
+def _padding_above(stream: Stream) -> int:
+    """Input rows above a stream's first that its features may reach, at most: those of all operators together."""
+    above = 0
+    for op in stream.local:
+        rate = next(stream.rates[name] for name in op.inputs if name in stream.rates)
+        if op.kind in WINDOWED:
+            kernel = op.attrs["filter"][0] if "filter" in op.attrs else stream.graph.tensors[op.inputs[1]].shape[1]
+            reach, _ = _reach(stream.graph, op)
+            above += rate * ((kernel - 1) * int(op.attrs.get("dilation", (1, 1))[0]) - reach)
+        elif op.kind == "PAD":
+            above += rate * int(op.attrs["pads"][1][0])
+    return above
 
 
 def _local(graph: Graph, op: Op, values: dict[str, np.ndarray]) -> np.ndarray:

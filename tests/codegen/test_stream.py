@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from random_graphs import Builder, conv1x1, random_stream
+from tinyclap_export import continuous
 from tinyclap_export.codegen import engine_directory, generate
 from tinyclap_export.codegen.lower import lower
 from tinyclap_export.codegen.stream import plan_stream
@@ -135,3 +136,15 @@ def test_an_embedding_asked_for_too_early_is_refused_by_the_reference(small):
     first = first_embedding(split_stream(small))
     with pytest.raises(ExportError, match="feature rows"):
         run_continuous(small, rows_of(small, first, 0), [first - 1])
+
+
+def test_the_reference_of_a_long_stream_is_that_of_its_pieces(monkeypatch: pytest.MonkeyPatch, small):
+    for seed, graph in ((0, small), *((seed, random_stream(seed)) for seed in range(30))):
+        stream = split_stream(graph)
+        first = first_embedding(stream)
+        rows = rows_of(graph, 6 * first + 200, seed)
+        at = list(range(first, len(rows), 7))
+        whole = run_continuous(graph, rows, at)
+        monkeypatch.setattr(continuous, "PIECE_ROWS", 5)
+        assert np.array_equal(run_continuous(graph, rows, at), whole), graph.name
+        monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""`bench`: what one window costs on a target, and whether it gives the reference's bytes.
+"""`bench`: what one window, or one hop of a continuous encoder, costs on a target, and whether it gives the reference's bytes.
 
 On an emulator: executed instructions by layer of the window that takes the median number of them, bytes by region
 from the linked image, stack by paint, and an estimated time with the factor that made it. Nothing here is a
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.bundle.bench_stream import PER_HOP, run_hops, stream_of_hops
+from tinyclap_edge.bundle.continuous import run_stream
 from tinyclap_edge.bundle.drift import step
 from tinyclap_edge.bundle.encoder import dequantized
 from tinyclap_edge.bundle.gating import saving
@@ -24,12 +26,18 @@ from tinyclap_edge.device.targets import emulator_target, stream_of_windows
 
 
 def bench(ready: Ready, windows: int) -> dict[str, Any]:
-    """Run golden windows. Raises NumbersDiffer (6) when a byte differs from the integer reference."""
+    """Run golden windows; of a continuous encoder, so many hops. Raises NumbersDiffer (6) when a byte differs from the
+    integer reference."""
     bundle = ready.bundle
-    pcm = parity_windows(windows, bundle.spec)
-    pipeline = bundle.pipeline()
-    wanted = pipeline.run(pcm)
-    found, runs = _run(ready, pcm)
+    pipeline, hop = bundle.pipeline(), None
+    if bundle.stream:
+        pcm = stream_of_hops(bundle, windows)
+        wanted = run_stream(pipeline, pcm, bundle.hop_frames)
+        found, runs, hop = run_hops(ready, pcm, windows)
+    else:
+        pcm = parity_windows(windows, bundle.spec)
+        wanted = pipeline.run(pcm)
+        found, runs = _run(ready, pcm)
     run = runs[0] if runs else None
     compare(found, wanted, f"{bundle.board.name} on {ready.target}")
     before, after = (dequantized(pipeline.encoder, e) for e in (wanted.embeddings, found.embeddings))
@@ -42,10 +50,12 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
         "macs": bundle.manifest["encoder"]["macs"],
         "target": ready.target,
         "engine": run.engine if run else "numpy",
-        "parity": {"windows": windows, "digest": found.digest(), "identical": True},
+        "parity": {"windows": len(found.embeddings), "digest": found.digest(), "identical": True},
         "drift": drift,
         "memory": bundle.manifest["memory"],
     }
+    if bundle.stream:
+        data["per"] = PER_HOP
     stack = max((r.stack_bytes for r in runs), default=0)
     if stack:
         data["stack_bytes"] = stack
@@ -54,7 +64,11 @@ def bench(ready: Ready, windows: int) -> dict[str, Any]:
         data["bytes_by_region"] = ready.built.bytes_by_region
         data["toolchain"] = ready.built.toolchain
     counted = [r.instructions for r in runs if r.instructions is not None]
-    if counted:
+    if hop:
+        data |= _cost(bundle.board, bundle.manifest, hop, bundle.hop_frames / bundle.spec.frames)
+        total = data["instructions"]["total"]
+        data["spread"] = {"windows": 1, "least": total, "most": total}
+    elif counted:
         start = _start(ready)
         counted = [replace(c, labels=c.labels - start) for c in counted]
         data |= _cost(bundle.board, bundle.manifest, _median(counted))
@@ -99,8 +113,8 @@ def _median(counted: list[Instructions]) -> Instructions:
     return counted[totals.index(median_low(totals))]
 
 
-def _cost(board: Board, manifest: dict[str, Any], counted: Instructions) -> dict[str, Any]:
-    """counted: of one window, which had as many frames as the front end takes."""
+def _cost(board: Board, manifest: dict[str, Any], counted: Instructions, share: float = 1.0) -> dict[str, Any]:
+    """counted: of one window, which had as many frames as the front end takes, or of a hop, which has a share of them."""
     per = {"frontend": counted.logmel, "encoder": counted.encoder, "labels": counted.labels}
     total = sum(per.values())
     layers = [
@@ -118,7 +132,7 @@ def _cost(board: Board, manifest: dict[str, Any], counted: Instructions) -> dict
     power = board.power
     return {
         "instructions": {"total": total, **per, "schedule": counted.schedule},
-        "instructions_per_mac": round(per["encoder"] / max(1, manifest["encoder"]["macs"]), 3),
+        "instructions_per_mac": round(per["encoder"] / max(1, manifest["encoder"]["macs"] * share), 3),
         "layers": layers,
         "estimate": {
             "typical_s": round(typical, 5),

@@ -36,7 +36,7 @@ def classify_files(
         total += len(stages.scores)
         scores = stages.scores / Q15  # (windows, labels)
         means = scores.mean(0)
-        starts = window_starts(pcm.size, spec, bundle.hop_frames)
+        starts = window_starts(pcm.size, spec, bundle.hop_frames, bundle.span_samples)
         files.append(
             {
                 "path": str(recording.path),

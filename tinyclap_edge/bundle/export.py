@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,33 +16,39 @@ from typing import Any
 
 import numpy as np
 from tinyclap_export.codegen.library import CLibrary, generate
-from tinyclap_export.float_run import run_float
 from tinyclap_export.lint import lint
 from tinyclap_export.passes import optimise
 
 from tinyclap_edge import __version__
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.archive import npz_bytes, replacing_export, tree_bytes, write_zip
-from tinyclap_edge.bundle.calibration import Calibration, calibration_for
-from tinyclap_edge.bundle.drift import step
-from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant, make_encoder
+from tinyclap_edge.bundle.calibration import calibration_for
+from tinyclap_edge.bundle.continuous import (
+    CONTINUOUS,
+    StreamShape,
+    beginning,
+    require_streamable,
+    run_stream,
+    slow_features,
+    stream_drift,
+)
+from tinyclap_edge.bundle.encoder import Encoder, embed_int8, make_encoder
+from tinyclap_edge.bundle.export_firmware import firmware_arena_bytes, firmware_static_ram, write_firmware
+from tinyclap_edge.bundle.export_tables import drift_table, memory_table
 from tinyclap_edge.bundle.golden import STORED_WINDOWS, Stages, parity_count, parity_windows
 from tinyclap_edge.bundle.manifest import GATE, MANIFEST, SCHEMA, archive_name, file_hashes, space_id
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.device.cpu import kernel_isa
-from tinyclap_edge.device.memory_plan import MemoryPlan, StaticRam, plan_memory
-from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
+from tinyclap_edge.device.memory_plan import plan_memory
 from tinyclap_edge.errors import UsageError
-from tinyclap_edge.fit.cost import static_ram
-from tinyclap_edge.frontend.quantize import input_multiplier
+from tinyclap_edge.fit.ring import ring_for
 from tinyclap_edge.gate.file import Gate
-from tinyclap_edge.gate.statistics import ROW_BYTES
 from tinyclap_edge.labels.encode import encode_labels, make_pack, parse_labels
 from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.report.write import write_report
 from tinyclap_edge.students.file import StudentFile, reduce_matrix
 from tinyclap_edge.students.registry import student_cost
-from tinyclap_edge.students.to_graph import board_student, student_graph
+from tinyclap_edge.students.to_graph import board_student
 
 LINT_WINDOWS = 32
 
@@ -61,6 +66,7 @@ class ExportRequest:
     hop_frames: int
     background: str | None = None  # what "none of these" sounds like, in words
     gate: Gate | None = None
+    continuous: bool = False  # every row is computed once; otherwise every window anew
 
     STEPS = 9
 
@@ -76,9 +82,10 @@ class ExportRequest:
         hop_s: float = 1.28,
         background: str | None = None,
         gate: Gate | None = None,
+        continuous: bool = False,
     ) -> ExportRequest:
-        """Raises UsageError (2) for a family without an int8 form, an r or hop that the student cannot have, and a gate
-        that was trained for another front end."""
+        """Raises UsageError (2) for a family without an int8 form, an r or hop that the student cannot have, a gate
+        that was trained for another front end, and one before a continuous encoder."""
         student = board_student(student, r, reduction)
         spec = student.frontend
         chosen = student.default_r if r is None else r
@@ -87,13 +94,18 @@ class ExportRequest:
         if not 1 <= hop_frames <= spec.frames:
             low, high = spec.hop_samples / spec.sample_rate_hz, spec.frames * spec.hop_samples / spec.sample_rate_hz
             raise UsageError(f"a hop of {hop_s:g} s is outside {low:g}..{high:g} s", "a hop cannot exceed the window")
+        if gate is not None and continuous:
+            raise UsageError(
+                "a power gate spares the encoder windows, a continuous encoder has none: it computes each row once",
+                "leave out --gate or --continuous",
+            )
         if gate is not None and gate.spec.frontend_id != spec.frontend_id:
             raise UsageError(
                 f"the gate listens through front end {gate.spec.frontend_id}, {student.name} through {spec.frontend_id}",
                 f"train it with `gate train --student {student.name}`",
             )
         reduced = reduction or student.reduction
-        return cls(board, student, labels, chosen, reduced, ranges, hop_frames, background, gate)
+        return cls(board, student, labels, chosen, reduced, ranges, hop_frames, background, gate, continuous)
 
 
 @dataclass(frozen=True)
@@ -127,29 +139,35 @@ def export_bundle(
         if request.background:
             pack = replace(pack, background=len(names) - 1)
         pipeline = IntegerPipeline(spec, encoder.graph, pack)
-        library = generate(optimise(encoder.graph)[0], folder / "c", isa=kernel_isa(request.board), schedule="auto")
-        static, known = firmware_static_ram(request), library.const_bytes + len(pack.to_bytes())
+        shape = require_streamable(encoder.graph, request.student.name) if request.continuous else None
+        if slow := slow_features(shape, request.hop_frames, spec) if shape else None:
+            warn(slow)
+        schedule = CONTINUOUS if request.continuous else "auto"
+        graph = optimise(encoder.graph)[0]
+        library = generate(graph, folder / "c", isa=kernel_isa(request.board), schedule=schedule)
+        ring = ring_for(graph, request.board, spec, len(names), request.r, request.continuous)
+        static, known = firmware_static_ram(request, ring), library.const_bytes + len(pack.to_bytes())
         plan_memory(
             request.board, firmware_arena_bytes(library), static=static, code_bytes=known
         )  # before the slow part
         advance(1)
         windows = parity_windows(parity_count(library.macs), spec)
-        stages = pipeline.run(windows)
+        stages = run_stream(pipeline, windows.ravel(), request.hop_frames) if shape else pipeline.run(windows)
         advance(2)
-        assert stages.inputs is not None
-        checked = lint(
-            encoder.tflite, stages.inputs[:LINT_WINDOWS, ..., None], stages.embeddings[:LINT_WINDOWS]
-        ).require()
+        checked = lint(encoder.tflite, *_lint_windows(encoder, stages, spec.frames)).require()
         advance(1)
-        _write_files(folder, encoder, pack, windows, stages)
+        _write_files(folder, encoder, pack, windows, _golden(stages, request, shape))
         if request.gate:
             (folder / GATE).write_bytes(request.gate.to_bytes())
-        plan = write_firmware(folder, request, encoder, library, pack)
+        plan = write_firmware(folder, request, encoder, library, pack, ring)
         advance(1)
         manifest = _manifest(request, encoder, library, stages, folder)
         manifest["lint"] = asdict(checked)
-        manifest["memory"] = memory_table(request, library, pack, plan)
-        manifest["drift"] = drift_table(request, encoder, calibration)
+        manifest["memory"] = memory_table(request, library, firmware_arena_bytes(library), ring, pack, plan)
+        behind = stream_drift(pipeline, stages, request.hop_frames) if shape else None
+        manifest["drift"] = drift_table(request, encoder, calibration, behind)
+        if shape:
+            manifest["stream"] = asdict(shape)
         manifest["layers"] = [asdict(layer) for layer in library.layers]
         inside = manifest["encoder"]["arena_bytes"]
         manifest["tensors"] = [asdict(t) for t in library.memory_plan.tensors if t.offset + t.size <= inside]
@@ -161,95 +179,39 @@ def export_bundle(
     return Exported(out, json.loads((out / MANIFEST).read_text(encoding="utf-8")))
 
 
-def firmware_arena_bytes(library: CLibrary) -> int:
-    """The arena of the firmware, which pushes rows where the encoder takes them: the input map is then not in it."""
-    return library.push_arena_bytes or library.arena_bytes
+def _lint_windows(encoder: Encoder, stages: Stages, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some windows (n, frames, mels, 1) and their embeddings; of a stream, cut out of it."""
+    inputs, embeddings = stages.inputs, stages.embeddings
+    assert inputs is not None
+    if inputs.ndim == 2:
+        inputs = inputs[: len(inputs) // frames * frames].reshape(-1, frames, inputs.shape[1])
+        embeddings = embed_int8(encoder.graph, inputs[:LINT_WINDOWS])
+    return inputs[:LINT_WINDOWS, ..., None], embeddings[:LINT_WINDOWS]
 
 
-def firmware_static_ram(request: ExportRequest) -> StaticRam:
-    """RAM of the firmware beside arena and stack, by `fit`'s forms; a gate keeps columns of its own."""
-    spec = request.student.frontend
-    known = static_ram(request.board, spec, request.r)
-    return replace(known, data_bytes=known.data_bytes + (spec.frames * ROW_BYTES if request.gate else 0))
+def _golden(stages: Stages, request: ExportRequest, shape: StreamShape | None) -> Stages:
+    """Of the first STORED_WINDOWS windows of sound."""
+    spec, n = request.student.frontend, STORED_WINDOWS
+    if shape:
+        rows = spec.frame_count(n * spec.window_total_samples)
+        return beginning(stages, rows, shape.first_rows, request.hop_frames)
+    assert stages.logmel_q8 is not None and stages.inputs is not None
+    return Stages(stages.embeddings[:n], stages.scores[:n], stages.logmel_q8[:n], stages.inputs[:n])
 
 
-def write_firmware(
-    folder: Path, request: ExportRequest, encoder: Encoder, library: CLibrary, pack: LabelPack
-) -> MemoryPlan:
-    """The PlatformIO project in `folder`/firmware."""
-    quant, spec = end_quant(encoder.graph, encoder.graph.inputs[0]), request.student.frontend
-    multiplier, shift = input_multiplier(float(quant.s), spec)
-    config = FirmwareConfig(
-        version=__version__,
-        encoder_id=encoder.encoder_id,
-        frontend_id=spec.frontend_id,
-        input_multiplier=multiplier,
-        input_shift=shift,
-        input_zero_point=quant.z,
-        hop_frames=request.hop_frames,
-    )
-    with tempfile.TemporaryDirectory() as work:
-        parts = FirmwareParts(
-            encoder_dir=folder / "c",
-            arena_bytes=firmware_arena_bytes(library),
-            const_bytes=library.const_bytes,
-            frontend_dir=frontend_sources(spec, Path(work) / "frontend"),
-            label_pack=pack.to_bytes(),
-            static_ram=firmware_static_ram(request),
-            gate_model=request.gate.model.source if request.gate else None,
-        )
-        return write_project(folder / "firmware", request.board, parts, config).plan
-
-
-def drift_table(request: ExportRequest, encoder: Encoder, calibration: Calibration) -> list[dict[str, Any]]:
-    """teacher → float → reduced → int8, as cosines on the calibration windows."""
-    student = request.student
-    x = calibration.network_input(student.frontend)
-    full = np.asarray(run_float(student_graph(student), x))
-    matrix = reduce_matrix(student, request.r, request.reduction)
-    reduced = np.asarray(run_float(encoder.float_graph, x))
-    quant = end_quant(encoder.graph, encoder.graph.inputs[0])
-    codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
-    int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))
-    first = [] if calibration.teacher is None else [step("teacher", "float", calibration.teacher, full)]
-    steps = [
-        *first,
-        step("float", f"reduced to {request.r}", full, reduced @ matrix),
-        step(f"reduced to {request.r}", "int8", reduced, int8),
-    ]
-    return [s.to_dict() for s in steps]
-
-
-def memory_table(request: ExportRequest, library: CLibrary, pack: LabelPack, plan: MemoryPlan) -> list[dict[str, Any]]:
-    """Planned bytes by region, before anything is compiled; `build` replaces them by the linked image's."""
-    spec = request.student.frontend
-    rows = [
-        ("weights and tables", library.const_bytes, plan.code),
-        ("label pack", len(pack.to_bytes()), plan.code),
-        ("encoder's arena", firmware_arena_bytes(library), plan.arena),
-        ("log-mel rows", spec.frames * spec.mel_bins, plan.data),
-        ("stack", plan.stack_bytes, plan.data),
-        *([("gate's columns", spec.frames * ROW_BYTES, plan.data)] if request.gate else []),
-    ]
-    return [
-        {"what": what, "bytes": size, "region": region.name, "share": size / region.size_bytes}
-        for what, size, region in rows
-    ]
-
-
-def _write_files(folder: Path, encoder: Encoder, pack: LabelPack, windows: np.ndarray, stages: Stages) -> None:
+def _write_files(folder: Path, encoder: Encoder, pack: LabelPack, windows: np.ndarray, golden: Stages) -> None:
     (folder / "encoder.tflite").write_bytes(encoder.tflite)
     (folder / "encoder.onnx").write_bytes(encoder.onnx)
     (folder / "labels.tlp").write_bytes(pack.to_bytes())
-    n = STORED_WINDOWS
-    assert stages.logmel_q8 is not None and stages.inputs is not None
+    assert golden.logmel_q8 is not None and golden.inputs is not None
+    pcm = windows[:STORED_WINDOWS]
     (folder / "golden.npz").write_bytes(
         npz_bytes(
-            pcm=windows[:n],
-            logmel_q8=stages.logmel_q8[:n],
-            inputs=stages.inputs[:n],
-            embeddings=stages.embeddings[:n],
-            scores=stages.scores[:n],
+            pcm=pcm.ravel() if golden.inputs.ndim == 2 else pcm,
+            logmel_q8=golden.logmel_q8,
+            inputs=golden.inputs,
+            embeddings=golden.embeddings,
+            scores=golden.scores,
         )
     )
 

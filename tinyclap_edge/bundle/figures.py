@@ -27,7 +27,8 @@ class Figure:
 def record(data: dict[str, Any], what: str) -> dict[str, Any]:
     """data: of bundle/bench.py or of engine/model_bench.py's facts. what: the student's or model file's name."""
     form = [[layer["kind"], layer["macs"]] for layer in layers_of(data) if layer["macs"]]
-    digest = hashlib.sha256(json.dumps([form, data["macs"]]).encode()).hexdigest()[:16]
+    identity = [form, data["macs"], *([data["per"]] if "per" in data else [])]  # a hop is compared with no window
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     return {
         "schema_version": SCHEMA,
         "model": {"name": what, "form": digest, "encoder": data["encoder"]},
@@ -51,7 +52,7 @@ def figures_of(data: dict[str, Any]) -> list[Figure]:
     board = find_board(data["board"])
     counted = data.get("instructions")
     parts = dict(counted) if isinstance(counted, dict) else {"encoder": counted, "total": counted} if counted else {}
-    names = {"frontend": "front end", "encoder": "encoder", "labels": "scoring", "total": "one window"}
+    names = {"frontend": "front end", "encoder": "encoder", "labels": "scoring", "total": data.get("per", "one window")}
     found = [Figure(f"{names[k]}: instructions", "instructions", parts[k]) for k in names if k in parts]
     measured = data.get("seconds") or {}
     if measured:  # by the board's own clock
@@ -60,7 +61,7 @@ def figures_of(data: dict[str, Any]) -> list[Figure]:
             found += [Figure(f"{name}: cycles", "cycles", data["cycles"][key])] if "cycles" in data else []
             found.append(Figure(f"{name}: time ({how})", "ms", round(measured[key] * 1e3, 4)))
         if "energy_mj" in data:
-            found.append(Figure("one window: energy (estimated)", "mJ", round(data["energy_mj"], 5)))
+            found.append(Figure(f"{names['total']}: energy (estimated)", "mJ", round(data["energy_mj"], 5)))
     else:
         found += _estimates(board, parts, names)
     kinds = {region.name: region.kind for region in board.regions}
@@ -83,5 +84,5 @@ def _estimates(board: Board, parts: dict[str, int], names: dict[str, str]) -> li
     if "total" in parts:
         power = board.power.active_mw_per_mhz * board.clock_hz / 1e6
         energy = board.estimate_seconds(parts["total"])[0] * power
-        found.append(Figure("one window: energy (estimated)", "mJ", round(energy, 5)))
+        found.append(Figure(f"{names['total']}: energy (estimated)", "mJ", round(energy, 5)))
     return found

@@ -23,7 +23,10 @@ PARITY_MACS = 10_000_000_000  # of all windows of an export; the integer referen
 
 @dataclass(frozen=True)
 class Stages:
-    """What one implementation gives for n windows, stage by stage; None where it does not show a stage."""
+    """What one implementation gives for n windows, stage by stage; None where it does not show a stage.
+
+    Of a stream, n embeddings are of rows that they share: logmel_q8 and inputs are then (rows, mels).
+    """
 
     embeddings: np.ndarray  # (n, r) int8
     scores: np.ndarray  # (n, labels) int16, Q15 cosines

@@ -36,14 +36,14 @@ def hear_ambient(
     streams, samples, ground = [], 0, np.empty(0, np.int16)
     for file in files:
         pcm = read_audio(file, spec.sample_rate_hz).pcm
-        if pcm.size >= spec.window_total_samples:
+        if pcm.size >= ready.bundle.span_samples:
             streams.append(stream_scores(ready, pack, pcm))
             samples += pcm.size
             ground = max(ground, pcm, key=len)
         advance(1)
     if not streams:
         raise UsageError(
-            f"no ambient recording is as long as a window, {spec.window_seconds:.2f} s",
+            f"no ambient recording is as long as a window, {ready.bundle.span_samples / spec.sample_rate_hz:.2f} s",
             "record the place for hours, as it sounds when nothing happens",
         )
     return Ambient(streams, samples / spec.sample_rate_hz / 3600, ground)
@@ -89,7 +89,7 @@ def hear_events(
     heard: dict[int, list[bool]] = {}
     for file in files:
         label, pcm = label_of(file, pack.names), read_audio(file, spec.sample_rate_hz).pcm
-        scores = stream_scores(ready, pack, in_place(pcm, ground, spec.window_total_samples))
+        scores = stream_scores(ready, pack, in_place(pcm, ground, ready.bundle.span_samples))
         detector = EventDetector(pack.thresholds_q15, pack.background, settings)
         heard.setdefault(label, []).append(label in {event for row in scores for event in detector.take(row)})
         advance(1)

@@ -21,6 +21,7 @@ from tinyclap_edge.students.file import StudentFile
 SCHEMA = 1
 MANIFEST = "manifest.json"
 GATE = "gate.json"  # of an export with a power gate
+SCHEDULES = ("layers", "rows", "continuous")  # what an export's encoder may have
 NEEDED = ("encoder.tflite", "encoder.onnx", "labels.tlp")
 # Files of an export without a hash: the manifest itself, what `bench` and `build` write anew.
 _UNHASHED_FILES = (MANIFEST, "report.json", "report.md", "report.html")
@@ -137,6 +138,10 @@ def _check_values(manifest: Mapping[str, Any]) -> None:
     encoder, frontend = manifest["encoder"], dict(manifest["frontend"])
     if encoder["id"] != manifest["sha256"]["encoder.tflite"][:16]:
         raise CorruptFile("encoder.id is not that of encoder.tflite")
+    if encoder["schedule"] not in SCHEDULES:
+        raise CorruptFile(f"encoder.schedule={encoder['schedule']!r} is none of {', '.join(SCHEDULES)}")
+    if encoder["schedule"] == "continuous" and GATE in manifest["sha256"]:
+        raise CorruptFile(f"a continuous encoder has no windows that {GATE} could spare")
     find_board(manifest["board"])
     identity, spec = frontend.pop("id"), FrontendSpec.from_dict(frontend)
     if identity != spec.frontend_id:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyclap_edge.audio import padded, read_audio, window_starts
+from tinyclap_edge.audio import padded, read_audio
 from tinyclap_edge.bundle.manifest import space_id
 from tinyclap_edge.bundle.read import Bundle
+from tinyclap_edge.bundle.run import python_stages
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.labels.encode import DEFAULT_THRESHOLD, make_pack, quantize_rows
 from tinyclap_edge.labels.pack import LabelPack
@@ -49,11 +50,10 @@ def row_from_examples(bundle: Bundle, files: Sequence[Path]) -> np.ndarray:
     pipeline, spec = bundle.pipeline(), bundle.spec
     total = np.zeros(pipeline.labels.dim)
     for file in files:
-        pcm = padded(read_audio(file, spec.sample_rate_hz).pcm, spec, bundle.hop_frames)
+        pcm = padded(read_audio(file, spec.sample_rate_hz).pcm, spec, bundle.hop_frames, bundle.span_samples)
         if not pcm.any():
             raise UsageError(f"{file} is silent", "record the sound again")
-        starts = window_starts(pcm.size, spec, bundle.hop_frames)
-        stages = pipeline.run(np.stack([pcm[s : s + spec.window_total_samples] for s in starts]))
+        stages = python_stages(bundle, pipeline, pcm)
         total += _unit(_unit(stages.embeddings.astype(np.float64) - pipeline.output_quant.z).mean(0))
     return np.asarray(quantize_rows(total[None])[0])
 

@@ -8,12 +8,15 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tinyclap_export.errors import ExportError
 from tinyclap_export.tflite_reader import read_tflite
 
 from tinyclap_edge.boards import Board, find_board
+from tinyclap_edge.bundle.continuous import CONTINUOUS, StreamShape, span_samples, stream_shape
 from tinyclap_edge.bundle.manifest import GATE, inside, read_manifest, strangers
 from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.errors import CorruptFile, UsageError
@@ -43,6 +46,26 @@ class Bundle:
     @property
     def hop_frames(self) -> int:
         return int(self.manifest["hop_frames"])
+
+    @property
+    def schedule(self) -> str:
+        """What the code generator was asked for."""
+        return CONTINUOUS if self.stream else "auto"
+
+    @cached_property
+    def stream(self) -> StreamShape | None:
+        """The rows of a continuous encoder, None for one of windows. CorruptFile (7) for an encoder that cannot be one."""
+        if self.manifest["encoder"]["schedule"] != CONTINUOUS:
+            return None
+        try:
+            return stream_shape(self.pipeline().encoder)
+        except ExportError as error:
+            raise CorruptFile(f"manifest.json says {CONTINUOUS}, but {error.fact}", "export it again") from error
+
+    @property
+    def span_samples(self) -> int:
+        """Samples that the first embedding wants: a window, or what a continuous encoder hears before it."""
+        return span_samples(self.stream.first_rows if self.stream else self.spec.frames, self.spec)
 
     @property
     def firmware(self) -> Path:

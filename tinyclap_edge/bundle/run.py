@@ -12,8 +12,10 @@ from tinyclap_export.codegen import generate
 from tinyclap_export.passes import optimise
 
 from tinyclap_edge.audio import padded, window_starts
+from tinyclap_edge.bundle.continuous import run_stream
 from tinyclap_edge.bundle.gating import keep_shut
 from tinyclap_edge.bundle.golden import Stages
+from tinyclap_edge.bundle.pipeline import IntegerPipeline
 from tinyclap_edge.bundle.read import Bundle
 from tinyclap_edge.device.build import BuildResult, build
 from tinyclap_edge.device.host_target import HostTarget
@@ -46,29 +48,36 @@ class Ready(ABC):
 
     @abstractmethod
     def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
-        """Every window of a stream, hop after hop, behind the power gate where there is one.
+        """Every window of a stream, hop after hop, behind the power gate where there is one; of a continuous encoder, the
+        embeddings.
 
-        pcm: (n,) int16, at least one window long.
+        pcm: (n,) int16, at least Bundle.span_samples long.
         """
 
     @abstractmethod
     def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
-        """Independent windows (n, window_total_samples) int16: each through the encoder, whatever a gate would say."""
+        """Independent windows (n, window_total_samples) int16: each through the encoder, whatever a gate would say.
+
+        A continuous encoder has none: it is asked by `run`.
+        """
 
 
 class WindowsReady(Ready):
     """A target that knows windows only: a stream is cut into them."""
 
     def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
-        spec = self.bundle.spec
-        starts = window_starts(pcm.size, spec, self.bundle.hop_frames)
-        windows = np.stack([pcm[s : s + spec.window_total_samples] for s in starts])
+        windows = _windows(self.bundle, pcm)
         stages, result = self.run_windows(windows)
         return keep_shut(self.bundle, stages, windows), result
 
 
 class PythonReady(WindowsReady):
     """The integer reference."""
+
+    def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
+        if self.bundle.stream:
+            return run_stream(self.bundle.pipeline(), pcm, self.bundle.hop_frames), None
+        return super().run(pcm)
 
     def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
         return self.bundle.pipeline().run(windows), None
@@ -109,7 +118,7 @@ def _python(bundle: Bundle, work: Path, choice: Choice) -> Ready:
 def _host(bundle: Bundle, work: Path, choice: Choice) -> Ready:
     """The encoder is generated again, with the portable kernels: this PC has no others."""
     graph, _ = optimise(bundle.pipeline().encoder)
-    encoder = generate(graph, work / "host-encoder", isa="portable", schedule="auto")
+    encoder = generate(graph, work / "host-encoder", isa="portable", schedule=bundle.schedule)
     program = HostTarget().build(bundle.firmware, work / "host-app", encoder.directory)
     return HostReady(bundle, "host", program)
 
@@ -156,7 +165,19 @@ def prepare(
 
 def prepare_pcm(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:
     """A recording with silence appended so that its end is heard."""
-    return padded(pcm, bundle.spec, bundle.hop_frames)
+    return padded(pcm, bundle.spec, bundle.hop_frames, bundle.span_samples)
+
+
+def python_stages(bundle: Bundle, pipeline: IntegerPipeline, pcm: np.ndarray) -> Stages:
+    """A stream through the integer reference, without a gate. pcm: from `prepare_pcm`."""
+    if bundle.stream:
+        return run_stream(pipeline, pcm, bundle.hop_frames)
+    return pipeline.run(_windows(bundle, pcm))
+
+
+def _windows(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:
+    length = bundle.spec.window_total_samples
+    return np.stack([pcm[s : s + length] for s in window_starts(pcm.size, bundle.spec, bundle.hop_frames)])
 
 
 def compare(found: Stages, wanted: Stages, where: str) -> None:
@@ -174,8 +195,9 @@ def compare(found: Stages, wanted: Stages, where: str) -> None:
             raise NumbersDiffer(f"{where}: the {stage} has shape {a.shape}, the reference {b.shape}")
         window = int(np.flatnonzero((a != b).reshape(len(a), -1).any(1))[0])
         count = int(np.count_nonzero(a[window] != b[window]))
+        what = "row" if a.ndim == 2 and stage in ("log-mel", "network input") else "window"
         raise NumbersDiffer(
-            f"{where}: the {stage} of window {window} differs from the integer reference in {count} values",
+            f"{where}: the {stage} of {what} {window} differs from the integer reference in {count} values",
             "export again; if it stays, report it with the bundle: this is a bug of ours",
         )
 

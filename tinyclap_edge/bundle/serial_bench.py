@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyclap_edge.bundle.bench_stream import PER_HOP, stream_of_hops
+from tinyclap_edge.bundle.continuous import run_stream
 from tinyclap_edge.bundle.golden import Stages, parity_windows
 from tinyclap_edge.bundle.run import compare
+from tinyclap_edge.bundle.serial_stream import replay_stream
 from tinyclap_edge.bundle.serial_target import SerialReady, is_emulated, send_window
 from tinyclap_edge.device.build import BuildResult
 from tinyclap_edge.device.link import Device
@@ -54,22 +57,36 @@ def bench_serial(
     its sizes; counted: of `bench` on the emulator, for instructions by layer.
     """
     bundle = ready.bundle
-    pcm = parity_windows(windows, bundle.spec)
-    wanted = bundle.pipeline().run(pcm)
+    pipeline = bundle.pipeline()
+    if bundle.stream:
+        pcm = stream_of_hops(bundle, windows)
+        wanted = run_stream(pipeline, pcm, bundle.hop_frames)
+    else:
+        pcm = parity_windows(windows, bundle.spec)
+        wanted = pipeline.run(pcm)
     found: dict[str, list[Ticks]] = {name: [] for name in STAGES}
     embeddings, scores = [], []
     with ready.session() as (device, link, replay):
-        for window in pcm:
-            send_window(replay, window)
+        for _ in replay_stream(bundle, replay, pcm) if bundle.stream else ():
+            replay.run(Stage.SCORES)
+            embeddings.append(replay.embedding())
+            scores.append(replay.scores())
+        for window in range(windows):  # of a stream, the rows of its last hop are read again: their cost is the same
+            if not bundle.stream:
+                send_window(replay, pcm[window])
             for name, stage in STAGES.items():
                 found[name].append(time_stage(replay, stage, min_seconds))
                 advance(1)
-            embeddings.append(replay.embedding())
-            scores.append(replay.scores())
+            if not bundle.stream:
+                embeddings.append(replay.embedding())
+                scores.append(replay.scores())
         stack = link.status().stack_bytes
     compare(Stages(np.stack(embeddings), np.stack(scores)), wanted, f"{bundle.board.name} on {ready.port}")
-    times = {name: _median(ticks, bundle.spec.frames if name == "frontend" else 1) for name, ticks in found.items()}
-    data = _facts(ready, device, times, windows, stack, wanted.digest())
+    rows = bundle.hop_frames if bundle.stream else bundle.spec.frames
+    times = {name: _median(ticks, rows if name == "frontend" else 1) for name, ticks in found.items()}
+    data = _facts(ready, device, times, len(embeddings), stack, wanted.digest())
+    if bundle.stream:
+        data["per"] = PER_HOP
     if built is not None:
         data |= {
             "flash_bytes": built.flash_bytes,

@@ -45,6 +45,13 @@ class SerialReady(WindowsReady):
             finally:
                 _listen_again(link)
 
+    def run(self, pcm: np.ndarray) -> tuple[Stages, RunResult | None]:
+        if self.bundle.stream:
+            from tinyclap_edge.bundle.serial_stream import run_serial_stream  # which replays through this target
+
+            return run_serial_stream(self, pcm), None
+        return super().run(pcm)
+
     def run_windows(self, windows: np.ndarray) -> tuple[Stages, RunResult | None]:
         """Log-mel and network input are not read here: `verify` compares their checksums row by row."""
         embeddings, scores = [], []

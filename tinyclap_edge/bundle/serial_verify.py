@@ -17,7 +17,7 @@ import numpy as np
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.layer_watch import Difference, LayerPlace, layer_places, reference_maps
 from tinyclap_edge.bundle.serial_target import SerialReady
-from tinyclap_edge.device.replay import Replay, Stage, What, row_checksums
+from tinyclap_edge.device.replay import Replay, Rows, Stage, What, row_checksums
 
 _FUNCTION = re.compile(r"^(?:\w+ )*void (tce_\w+_layer_\w+)\([^)]*\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _SCRATCH = re.compile(r"scratch = arena(?: \+ (\d+))?; /\* (\d+) bytes \*/")
@@ -76,17 +76,25 @@ def _window(ready: SerialReady, replay: Replay, pcm: np.ndarray, wanted: Stages,
 def _rows(replay: Replay, pcm: np.ndarray, features: np.ndarray, inputs: np.ndarray) -> Difference | None:
     """Front end, row by row."""
     replay.begin()
-    logmel, network = row_checksums(features), row_checksums(inputs)
-    done = 0
+    checksums = row_checksums(features), row_checksums(inputs)
     for rows in replay.send(pcm):
-        for row in range(done, rows.count):
-            if row == rows.count - 1 and rows.logmel_crc != logmel[row]:
-                got = np.frombuffer(replay.read(What.LOGMEL_ROW), "<i2")
-                return Difference("log-mel", int(np.count_nonzero(got != features[row])), row)
-            if row == rows.count - 1 and rows.input_crc != network[row]:
-                got = np.frombuffer(replay.read(What.INPUT), np.int8).reshape(inputs.shape)[row]
-                return Difference("network input", int(np.count_nonzero(got != inputs[row])), row)
-        done = rows.count
+        difference = row_difference(replay, rows, features, inputs, checksums)
+        if difference is not None:
+            return difference
+    return None
+
+
+def row_difference(
+    replay: Replay, rows: Rows, features: np.ndarray, inputs: np.ndarray, checksums: tuple[list[int], list[int]]
+) -> Difference | None:
+    """Whether the newest row's checksums are the reference's. features, inputs: (rows, mels); checksums: theirs."""
+    row = rows.count - 1
+    if row >= 0 and rows.logmel_crc != checksums[0][row]:
+        got = np.frombuffer(replay.read(What.LOGMEL_ROW), "<i2")
+        return Difference("log-mel", int(np.count_nonzero(got != features[row])), row)
+    if row >= 0 and rows.input_crc != checksums[1][row]:
+        held = np.frombuffer(replay.read(What.INPUT), np.int8).reshape(-1, inputs.shape[1])
+        return Difference("network input", int(np.count_nonzero(held[row % len(held)] != inputs[row])), row)
     return None
 
 

@@ -17,12 +17,15 @@ import numpy as np
 from tinyclap_export.codegen import generate
 from tinyclap_export.passes import optimise
 
+from tinyclap_edge.bundle.continuous import embeddings_at
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.layer_watch import Difference, LayerWatch, layer_places, reference_maps
 from tinyclap_edge.bundle.read import Bundle
 from tinyclap_edge.bundle.run import HostReady, Ready, prepare
+from tinyclap_edge.bundle.serial_stream import verify_serial_stream
 from tinyclap_edge.bundle.serial_target import SerialReady
 from tinyclap_edge.bundle.serial_verify import verify_serial
+from tinyclap_edge.bundle.stream_watch import StreamWatch, stream_maps
 from tinyclap_edge.bundle.watched_run import watch_frontend, watch_image, watch_library
 from tinyclap_edge.device.cpu import kernel_isa
 from tinyclap_edge.device.host_target import HostTarget
@@ -52,15 +55,14 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="tce-verify-") as folder:
         work = Path(folder)
         ready = _prepare(bundle, target, work, engine, on_line)
-        found, run = ready.run_windows(pcm)
+        found, run = ready.run(pcm) if bundle.stream else ready.run_windows(pcm)
         where = _first(found, wanted)
         if where is not None:
             window, difference = where
             if difference.stage == "embedding":
                 difference = _before(ready, work, window, pcm, wanted) or difference
             raise NumbersDiffer(
-                f"{bundle.board.name} on {target}: {difference.words()}, in golden window {window}; "
-                "it is the first that does",
+                f"{bundle.board.name} on {target}: {difference.words()}{_in_window(bundle, window)}; it is the first that does",
                 _hint(ready, difference),
             )
     return {
@@ -69,7 +71,7 @@ def verify(
         "target": target,
         "engine": run.engine if run else "numpy",
         "encoder_c": None if target == "python" else OWN if target == "emulator" or _portable(bundle) else AGAIN,
-        "windows": len(pcm),
+        "windows": len(wanted.embeddings),
         "stages": {
             name: int(values.size) for name, values in asdict(wanted).items() if getattr(found, name) is not None
         },
@@ -84,11 +86,11 @@ def _on_board(
     """The same over a port: stage by stage, as the board makes them."""
     ready = prepare(bundle, "serial", Path(), port=port, baud=baud)
     assert isinstance(ready, SerialReady)
-    where = verify_serial(ready, pcm, wanted, advance)
+    where = (verify_serial_stream if bundle.stream else verify_serial)(ready, pcm, wanted, advance)
     if where is not None:
         window, found = where
         raise NumbersDiffer(
-            f"{bundle.board.name} on {port}: {found.words()}, in golden window {window}; it is the first that does",
+            f"{bundle.board.name} on {port}: {found.words()}{_in_window(bundle, window)}; it is the first that does",
             "does `verify --target emulator` pass? Then flash it again; if it stays, look at the board's clock and supply",
         )
     return {
@@ -97,15 +99,19 @@ def _on_board(
         "target": "serial",
         "engine": port,
         "encoder_c": OWN,
-        "windows": len(pcm),
+        "windows": len(wanted.embeddings),
         "stages": {name: int(values.size) for name, values in asdict(wanted).items()},
         "digest": wanted.digest(),
         "identical": True,
     }
 
 
+def _in_window(bundle: Bundle, window: int) -> str:
+    return f" at or before golden embedding {window}" if bundle.stream else f", in golden window {window}"
+
+
 def read_golden(bundle: Bundle) -> tuple[np.ndarray, Stages]:
-    """(n, window_total_samples) int16 PCM, and its stages. CorruptFile (7) for a file that no export writes."""
+    """(n, window_total_samples) int16 PCM, or (samples,) of a stream, and its stages. CorruptFile (7) for a file that no export writes."""
     spec, manifest = bundle.spec, bundle.manifest
     path = bundle.folder / GOLDEN
     try:
@@ -119,9 +125,13 @@ def read_golden(bundle: Bundle) -> tuple[np.ndarray, Stages]:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptFile(f"{path} holds no golden vectors ({error})", "export it again") from error
     n, labels, r = len(pcm) if pcm.ndim else 0, len(manifest["labels"]), manifest["encoder"]["r"]
+    sound: tuple[int, ...] = (n, spec.window_total_samples)
+    rows: tuple[int, ...] = (n, spec.frames, spec.mel_bins)
+    if bundle.stream:
+        sound, made = (n,), spec.frame_count(n)
+        n, rows = len(embeddings_at(made, bundle.stream.first_rows, bundle.hop_frames)), (made, spec.mel_bins)
     forms = (
-        (pcm, (n, spec.window_total_samples), np.int16), (features, (n, spec.frames, spec.mel_bins), np.int16),
-        (inputs, (n, spec.frames, spec.mel_bins), np.int8), (embeddings, (n, r), np.int8),
+        (pcm, sound, np.int16), (features, rows, np.int16), (inputs, rows, np.int8), (embeddings, (n, r), np.int8),
         (scores, (n, labels), np.int16),
     )  # fmt: skip
     if n < 1 or any(a.shape != shape or a.dtype != kind for a, shape, kind in forms):
@@ -163,31 +173,40 @@ def _before(ready: Ready, work: Path, window: int, pcm: np.ndarray, wanted: Stag
     """What differs first before the embedding of a window, where this target lets it be seen."""
     bundle = ready.bundle
     assert wanted.logmel_q8 is not None and wanted.inputs is not None
-    features, inputs = wanted.logmel_q8[window], wanted.inputs[window]
-    pipeline = bundle.pipeline()
-    maps = reference_maps(pipeline.encoder, inputs)
+    pipeline, at = bundle.pipeline(), None
+    if bundle.stream:
+        features, inputs, sound, hop = wanted.logmel_q8, wanted.inputs, pcm, bundle.hop_frames
+        at = embeddings_at(len(inputs), bundle.stream.first_rows, hop)
+        stream = stream_maps(pipeline.encoder, inputs, at)
+    else:
+        features, inputs = wanted.logmel_q8[window], wanted.inputs[window]
+        sound, hop = stream_of_windows(pcm[window : window + 1], bundle.spec)
+        maps = reference_maps(pipeline.encoder, inputs)
+
+    def watch_of(library: Path, layers: list[dict[str, Any]]) -> LayerWatch:
+        places = layer_places(layers, (library / "tce_encoder.h").read_text(encoding="ascii"))
+        if bundle.stream:
+            return StreamWatch(places, stream, features, inputs)
+        return LayerWatch(places, maps, features, inputs)
+
     own = bundle.firmware / _ENCODER
     if ready.target == "emulator":
         if not bundle.board.emulator.unicorn:
             return None
         assert ready.image is not None
-        watch = LayerWatch(layer_places(bundle.manifest["layers"], _header(own)), maps, features, inputs)
-        stream, hop = stream_of_windows(pcm[window : window + 1], bundle.spec)
-        watch_image(bundle.board, ready.image, stream, hop, watch)
+        watch = watch_of(own, bundle.manifest["layers"])
+        watch_image(bundle.board, ready.image, sound, hop, watch)
         return watch.found
     library, layers = own, bundle.manifest["layers"]
     if not _portable(bundle):
-        made = generate(optimise(pipeline.encoder)[0], work / "again", isa="portable", schedule="auto")
+        made = generate(optimise(pipeline.encoder)[0], work / "again", isa="portable", schedule=bundle.schedule)
         library, layers = made.directory, [asdict(layer) for layer in made.layers]
-    watch = LayerWatch(layer_places(layers, _header(library)), maps, features, inputs)
-    watch_frontend(bundle.firmware / "lib" / "frontend", bundle.spec, pcm[window], pipeline.input_quant, watch)
+    watch = watch_of(library, layers)
+    heard = pcm if bundle.stream else pcm[window]
+    watch_frontend(bundle.firmware / "lib" / "frontend", bundle.spec, heard, pipeline.input_quant, watch)
     if watch.found is None:
-        watch_library(library, work / "watched", inputs, watch)
+        watch_library(library, work / "watched", inputs, watch, at)
     return watch.found
-
-
-def _header(library: Path) -> str:
-    return (library / "tce_encoder.h").read_text(encoding="ascii")
 
 
 def _hint(ready: Ready, difference: Difference) -> str:

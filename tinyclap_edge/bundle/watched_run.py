@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tinyclap_export.host import HostEncoder, compile_shared
+from tinyclap_export.host_stream import HostStream
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.bundle.layer_watch import LayerWatch
@@ -32,7 +34,7 @@ _TRACE_C = "#include <stdint.h>\n{extern}\nvoid (*tce_watch)(const char *, int32
 
 
 def watch_image(board: Board, elf: Path, pcm: np.ndarray, hop_frames: int, watch: LayerWatch) -> None:
-    """Run an image in unicorn over the PCM of one window, from `stream_of_windows`. DeviceError as any run."""
+    """Run an image in unicorn over the PCM of one window, from `stream_of_windows`, or of a stream. DeviceError as any run."""
     image = read_elf(elf)
     files = SemihostingFiles({"pcm.bin": np.ascontiguousarray(pcm, "<i2").tobytes()}, command_line(hop_frames))
     machine = virtual_board(board, image, files)
@@ -117,9 +119,12 @@ def _reported(call: re.Match[str]) -> str:
     return f'{space}{function}(arena{y or ""});\n{space}tce_watch("{function}", {"y" if y else "-1"}, arena);'
 
 
-def watch_library(library: Path, work: Path, inputs: np.ndarray, watch: LayerWatch) -> None:
+def watch_library(
+    library: Path, work: Path, inputs: np.ndarray, watch: LayerWatch, at: Sequence[int] | None = None
+) -> None:
     """A generated library of the portable kernels on the reference's own input (frames, mels) int8.
 
+    at: of a continuous library, the rows after which it is asked for an embedding; inputs are then (rows, mels).
     library: the folder with tce_encoder.c; `work` gets the copy that reports. NumbersDiffer where it has no calls.
     """
     shutil.copytree(library, work)
@@ -131,7 +136,7 @@ def watch_library(library: Path, work: Path, inputs: np.ndarray, watch: LayerWat
     (work / "tce_watch.c").write_text(_TRACE_C.format(extern=_TRACE), encoding="ascii")
     sources = [*sorted(work.glob("*.c")), *sorted((work / "engine").glob("*.c"))]
     shared = compile_shared(sources, [work])
-    encoder = HostEncoder.from_shared(shared, "encoder", (work / "tce_encoder.h").read_text(encoding="ascii"))
+    header = (work / "tce_encoder.h").read_text(encoding="ascii")
 
     @ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int32, ctypes.c_void_p)
     def called(function: bytes, y: int, arena: int) -> None:
@@ -140,4 +145,7 @@ def watch_library(library: Path, work: Path, inputs: np.ndarray, watch: LayerWat
             watch.called(function.decode(), y, ctypes.string_at(arena + span[0], span[1]))
 
     ctypes.c_void_p.in_dll(shared, "tce_watch").value = ctypes.cast(called, ctypes.c_void_p).value
-    encoder.run(inputs[None])
+    if at is None:
+        HostEncoder.from_shared(shared, "encoder", header).run(inputs[None])
+    else:
+        HostStream.from_shared(shared, "encoder", header).run(inputs, at)

@@ -226,7 +226,10 @@ def show_bench(data: dict[str, Any]) -> None:
             [name, f"{per[name]:,}", f"{per[name] / per['total']:.1%}"] for name in ("frontend", "encoder", "labels")
         ]
         table(
-            "", ["one window", "instructions (emulated)", ""], [*rows, ["total", f"{per['total']:,}", ""]], right=(1, 2)
+            "",
+            [data.get("per", "one window"), "instructions (emulated)", ""],
+            [*rows, ["total", f"{per['total']:,}", ""]],
+            right=(1, 2),
         )
         e = data["estimate"]
         if data["spread"]["windows"] > 1:
@@ -257,4 +260,5 @@ def show_bench(data: dict[str, Any]) -> None:
     ]  # fmt: skip
     table("", ["drift (cosine)", "mean", "worst", "windows", ""], rows, right=(1, 2, 3))
     parity = data["parity"]
-    result(f"{parity['windows']} windows equal the integer reference byte for byte; digest {parity['digest']}")
+    what = "embeddings" if "per" in data else "windows"
+    result(f"{parity['windows']} {what} equal the integer reference byte for byte; digest {parity['digest']}")

@@ -101,6 +101,7 @@ def show_serial(data: dict[str, Any]) -> None:
     cycles, counted = data.get("cycles"), data.get("instructions", {})
     rows = []
     for key, name in STAGE_NAMES.items():
+        name = data.get("per", name) if key == "total" else name
         row = [name, f"{data['seconds'][key] * 1e3:,.3f} ms", f"{cycles[key]:,}" if cycles else ""]
         row.append(f"{counted[key]:,}" if key in counted else "")
         row.append(f"{cycles[key] / counted[key]:.2f}" if cycles and counted.get(key) else "")
@@ -121,7 +122,8 @@ def show_serial(data: dict[str, Any]) -> None:
     if "stack_bytes" in data:
         result(f"stack used (painted): {data['stack_bytes']:,} bytes")
     parity = data["parity"]
-    result(f"{parity['windows']} windows equal the integer reference byte for byte; digest {parity['digest']}")
+    what = "embeddings" if "per" in data else "windows"
+    result(f"{parity['windows']} {what} equal the integer reference byte for byte; digest {parity['digest']}")
     if data["measurement"]:
         say(f"`fit --board {data['board']}` now uses {data['measurement']}")
     elif emulated:

@@ -42,7 +42,7 @@ def command(
             raise UsageError(f"{bundle} was exported for {name}, not for {board}", "leave out --board")
         check_target(opened.board, target, engine)
         boards = wired(port, baud, hardware_map, name) if target == "serial" else [Wired(name, "", 0)]
-        total = len(boards) * len(read_golden(opened)[0]) if target == "serial" else None
+        total = len(boards) * len(read_golden(opened)[1].embeddings) if target == "serial" else None
         with progress(f"replaying the golden vectors of {name} on {target}", total) as advance:
             done, failed = at_once(
                 boards, lambda d: verify(opened, target, engine, port=d.port, baud=d.baud, advance=advance)
@@ -61,4 +61,4 @@ def _show(data: dict[str, Any]) -> None:
     result(f"{data['board']} on {data['target']} ({data['engine']}{compiled})")
     for stage, values in data["stages"].items():
         result(f"  {stage.replace('_q8', '')}: {values:,} values, every byte the same")
-    result(f"{data['windows']} windows; digest {data['digest']}")
+    result(f"{data['windows']} embeddings; digest {data['digest']}")

@@ -28,7 +28,7 @@ _BEGIN, _PCM, _RUN = struct.Struct("<IHHHHH"), struct.Struct("<IHII"), struct.St
 
 
 class Stage(IntEnum):
-    """What RUN runs: one row of the front end, the encoder over the window, the scores."""
+    """What RUN runs: one row of the front end, the encoder over the window or over the rows since it ran, the scores."""
 
     FRONTEND = 0
     ENCODER = 1
@@ -105,12 +105,17 @@ class Replay:
         assert self._shape is not None, "begin first"
         if pcm.shape != (self._shape.samples,) or pcm.dtype != np.int16:
             raise UsageError(f"the board's window has {self._shape.samples} samples, not {pcm.shape}")
+        yield from self.go_on(pcm, 0)
+
+    def go_on(self, pcm: np.ndarray, first: int) -> Iterator[Rows]:
+        """The samples from the `first` one since `begin` on, of the sound of an encoder without end."""
+        assert self._shape is not None, "begin first"
         data = pcm.astype("<i2").tobytes()
         step = 2 * self._shape.chunk
         for at in range(0, len(data), step):
-            answer = self._link.request(Command.REPLAY_PCM, struct.pack("<I", at // 2) + data[at : at + step])
+            answer = self._link.request(Command.REPLAY_PCM, struct.pack("<I", first + at // 2) + data[at : at + step])
             samples, *rows = _unpack(_PCM, answer)
-            if samples != min(len(data), at + step) // 2:
+            if samples != first + min(len(data), at + step) // 2:
                 raise DeviceError("the board has lost samples of the replay", "try again")
             yield Rows(*rows)
 

@@ -6,6 +6,7 @@ from tinyclap_export.codegen.emit_row_layers import slide_kernel
 from tinyclap_export.codegen.lower import lower
 from tinyclap_export.codegen.stages import ENDLESS
 from tinyclap_export.codegen.stream import plan_stream
+from tinyclap_export.graph import Graph
 
 from tinyclap_edge.fit.configuration import Configuration
 from tinyclap_edge.fit.plan import Plan, Work
@@ -19,7 +20,11 @@ def plan_continuous(configuration: Configuration, isa: str, hop_rows: int) -> Pl
 
     ExportError (5) names the operator that cannot stream: squeeze-and-excite needs whole maps.
     """
-    graph = sample_graph(configuration)
+    return plan_stream_of(sample_graph(configuration), isa, hop_rows)
+
+
+def plan_stream_of(graph: Graph, isa: str, hop_rows: int) -> Plan:
+    """The same of an int8 graph."""
     steps = lower(graph, isa)
     made = plan_stream(graph, steps)
     rates = made.stream.rates

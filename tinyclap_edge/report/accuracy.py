@@ -69,7 +69,8 @@ def examined(card: Mapping[str, Any], manifest: Mapping[str, Any], bench: Mappin
     """The emulated form stands for int8 only where the card's int8 encoder is the exported one, byte for byte."""
     same = examined_encoder(card) in (None, manifest["encoder"]["id"])
     run = bool(bench and bench["target"] == "emulator" and (bench.get("parity") or {}).get("identical"))
-    return Examined(card, emulated=same and run)
+    windows = manifest["encoder"].get("schedule") != "continuous"  # which the card's accuracies are of
+    return Examined(card, emulated=same and run and windows)
 
 
 def examined_encoder(card: Mapping[str, Any]) -> str | None:

@@ -125,6 +125,7 @@ def identity(manifest: Mapping[str, Any]) -> Table:
         ("parameters", number(encoder["params"])),
         ("multiply-accumulates", f"{number(encoder['macs'])} a window"),
         ("window", f"{seconds:.3f} s at {rate / 1000:g} kHz, a new one every {hop_seconds(manifest):.2f} s"),
+        *_stream(manifest),
         ("labels", ", ".join(manifest["labels"])),
         ("encoder id", encoder["id"]),
         ("front-end id", frontend["id"]),
@@ -132,6 +133,20 @@ def identity(manifest: Mapping[str, Any]) -> Table:
         ("made by", f"tinyclap-edge {manifest['tool_version']}"),
     ]
     return table("What this is", ("", ""), rows, words=(0, 1))
+
+
+def _stream(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of a continuous encoder: what its embeddings are of."""
+    stream, frontend = manifest.get("stream"), manifest["frontend"]
+    if not stream:
+        return []
+    first, changes = (
+        stream[key] * frontend["hop_samples"] / frontend["sample_rate_hz"] for key in ("first_rows", "feature_rate")
+    )
+    text = (
+        f"every row is computed once; an embedding is the mean of the last {stream['feature_rows']} rows of features, "
+    )
+    return [("continuous", f"{text}a new one every {changes:.2f} s, the first embedding after {first:.2f} s")]
 
 
 def hop_seconds(manifest: Mapping[str, Any]) -> float:
@@ -214,33 +229,34 @@ def instructions(manifest: Mapping[str, Any], bench: Mapping[str, Any]) -> list[
         (text, number(counted[name]), percent(counted[name] / total) if total else NONE) for name, text in names.items()
     ]
     rows.append(("total", number(total), ""))
-    columns = ("one window", Cell("instructions", tag=EMULATED), "share")
+    per = bench.get("per", "one window")
+    columns = (per, Cell("instructions", tag=EMULATED), "share")
     note = f"Counted by {target_name(bench)}."
     if bench.get("instructions_per_mac"):
         note += f" The encoder spends {bench['instructions_per_mac']:.2f} instructions a multiply-accumulate."
     tables = [table("Instructions", columns, rows, note)]
     estimate = bench.get("estimate")
     if estimate:
-        tables.append(_time(manifest, estimate))
+        tables.append(_time(manifest, estimate, per))
     return tables
 
 
-def _time(manifest: Mapping[str, Any], estimate: Mapping[str, Any]) -> Table:
+def _time(manifest: Mapping[str, Any], estimate: Mapping[str, Any], per: str) -> Table:
     factor = estimate.get("cycles_per_instruction", estimate.get("factor"))
     hop = hop_seconds(manifest)
     low, high = milliseconds(estimate["low_s"]), milliseconds(estimate["high_s"])
     rows: list[tuple[str | Cell, ...]] = [
-        ("time a window", Cell(milliseconds(estimate["typical_s"]), f"{low} to {high}", ESTIMATED)),
+        ("time", Cell(milliseconds(estimate["typical_s"]), f"{low} to {high}", ESTIMATED)),
         (f"share of the {hop:.2f} s between answers", Cell(percent(estimate["typical_s"] / hop), "", ESTIMATED)),
     ]
     if estimate.get("energy_mj") is not None:
-        rows.append(("energy a window", Cell(f"{estimate['energy_mj']:g} mJ", "", ESTIMATED)))
+        rows.append(("energy", Cell(f"{estimate['energy_mj']:g} mJ", "", ESTIMATED)))
     note = f"Factor: {factor:g} cycles an instruction" if factor is not None else "Factor: not given"
     note += f" at {estimate['clock_hz'] / 1e6:g} MHz" if estimate.get("clock_hz") else ""
     note += f" ({estimate['source']})."
     if estimate.get("energy_source"):
         note += f" Power: {estimate['energy_source']}."
-    return table("Estimated time", ("", "one window"), rows, note + " No board's cycle counter was read.")
+    return table("Estimated time", ("", per), rows, note + " No board's cycle counter was read.")
 
 
 def layers(manifest: Mapping[str, Any], bench: Mapping[str, Any] | None) -> Table:

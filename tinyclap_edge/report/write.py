@@ -133,6 +133,11 @@ def _accuracy(card: Mapping[str, Any], manifest: Mapping[str, Any], bench: Mappi
             f"Reduced and int8 were examined with the student's own settings (encoder {other}); this export has others "
             f"(r = {encoder['r']}, {encoder['reduction']}, {encoder['ranges']}), and its accuracy was not measured."
         )
+    elif manifest["encoder"].get("schedule") == "continuous":
+        text.append(
+            "These are accuracies of windows. This export computes a stream, whose embeddings differ from theirs "
+            "(the drift table says how far); its accuracy was not measured."
+        )
     elif e.emulated:
         text.append(
             "Emulated equals int8 because the bytes are equal: the emulated board gave the integer reference's "
@@ -160,7 +165,7 @@ def _accuracy(card: Mapping[str, Any], manifest: Mapping[str, Any], bench: Mappi
 def headline(data: Mapping[str, Any]) -> list[tables.Cell]:
     """The few figures on top: (title in `text`, "figure|addition" in `detail`, tag)."""
     manifest, card, bench = data["manifest"], data.get("card") or {}, data.get("bench") or {}
-    encoder = manifest["encoder"]
+    encoder, per = manifest["encoder"], bench.get("per", "one window")
     out = []
     seen = accuracy.Examined(card).at("int8", "fresh", "ensemble")
     if seen:
@@ -170,10 +175,10 @@ def headline(data: Mapping[str, Any]) -> list[tables.Cell]:
     if estimate:
         span = f"{tables.milliseconds(estimate['low_s'])} to {tables.milliseconds(estimate['high_s'])}"
         out.append(
-            tables.Cell("time a window", f"{tables.milliseconds(estimate['typical_s'])}|{span}", tables.ESTIMATED)
+            tables.Cell(f"time, {per}", f"{tables.milliseconds(estimate['typical_s'])}|{span}", tables.ESTIMATED)
         )
     if bench.get("instructions"):
-        total = f"{bench['instructions']['total'] / 1e6:.1f} M|one window, front end included"
+        total = f"{bench['instructions']['total'] / 1e6:.1f} M|{per}, front end included"
         out.append(tables.Cell("instructions", total, tables.EMULATED))
     out.append(tables.Cell("arena", f"{tables.size(encoder['arena_bytes'])}|activations in RAM", tables.CALCULATED))
     flash, what = bench.get("flash_bytes"), "the whole image"
