@@ -17,7 +17,7 @@ from device.images import WARNINGS, compile_project, fake_config
 from serial_boards import pack
 
 from tinyclap_edge.boards import Board, find_board
-from tinyclap_edge.device.bare_ports import PORTS, port_files
+from tinyclap_edge.device.bare_ports import port_files, with_microphone
 from tinyclap_edge.device.board_sound import FedSound
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
@@ -32,15 +32,18 @@ from tinyclap_edge.resources import firmware_dir
 PROBE = Path(__file__).with_name("port_probe.c")
 
 
-def bare_image(root: Path, name: str, source: Path = PROBE, toolchain: str = "zig") -> Path:
-    """`source` with the bare port of a board, every warning an error."""
+def bare_image(
+    root: Path, name: str, source: Path = PROBE, toolchain: str = "zig", microphone: str | None = None
+) -> Path:
+    """`source` with the bare port of a board, every warning an error. microphone: another kind than the board's file says."""
     board = find_board(name)
+    board = with_microphone(board, microphone) if microphone else board
     root.mkdir(parents=True, exist_ok=True)
     script = root / "board.ld"
     script.write_text(linker_script(for_bare_port(plan_memory(board, 1024), board)))
     tool = find_toolchain(board, toolchain)
     ports, elf = firmware_dir() / "ports", root / f"{name}.elf"
-    files = port_files(PORTS[name])
+    files = port_files(board)
     folders = [*sorted({file.parent for file in files}), ports / "freestanding", ports, firmware_dir() / "labels"]
     sources = [source, *(file for file in files if file.suffix == ".c"), ports / "freestanding" / "tce_memory.c"]
     command = [*tool.cc, *tool.compile_flags, *WARNINGS, *(f"-I{folder}" for folder in folders), *map(str, sources)]

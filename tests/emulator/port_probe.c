@@ -3,7 +3,8 @@
  *   r   why the core started, and what was kept       c   whether cycles are counted
  *   s   halves, overruns, sum of the newest half      f   a sector erased, a page programmed, read back
  *   w   the watchdog is started, and not fed           k   keeps 0x5AA5
- *   h   the microphone is started                      e   ends; any other byte comes back */
+ *   h   the microphone is started                      p   FNV-1a over all samples that were taken
+ *   e   ends; any other byte comes back */
 #include "tce_port.h"
 #include "tce_port_link.h"
 
@@ -16,6 +17,7 @@ static tce_port_link line;
 static tce_flash flash;
 static volatile uint32_t taken_halves;
 static volatile int32_t newest_sum;
+static volatile uint32_t hash = 2166136261U;
 static const uint8_t expected[4] = {'t', 'i', 'n', 'y'};
 
 static void say(const char *text) {
@@ -46,6 +48,7 @@ static void take(void *context, const int16_t *half, uint32_t count) {
     (void)context;
     for (uint32_t i = 0; i < count; ++i) {
         sum += half[i];
+        hash = (hash ^ (uint16_t)half[i]) * 16777619U;
     }
     newest_sum = sum;
     taken_halves = taken_halves + 1U;
@@ -86,6 +89,9 @@ static void answer(uint8_t question) {
         say_number("halves=", (int32_t)taken_halves);
         say_number(" overruns=", (int32_t)audio.overruns);
         say_number(" sum=", newest_sum);
+        break;
+    case 'p':
+        say_number("hash=", (int32_t)hash);
         break;
     case 'f':
         change_flash();

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from tinyclap_edge.boards import Board
-from tinyclap_edge.device.bare_ports import PORTS, SEMIHOSTING, has_port, port_files
+from tinyclap_edge.device.bare_ports import SEMIHOSTING, files_of, has_port, port_files
 from tinyclap_edge.device.cpu import cpu_flags
 from tinyclap_edge.device.memory_plan import MemoryPlan, for_bare_port, linker_script
 from tinyclap_edge.device.platformio_core import PLATFORM_NAME, TOOLBOX
@@ -65,8 +65,8 @@ def bare_files(board: Board, plan: MemoryPlan, toolchain: str | None) -> dict[st
     }
     if has_port(board):
         files[f"linker/{board.name}.ld"] = linker_script(for_bare_port(plan, board))
-    for folder, patterns in (("port", PORTS.get(board.name, ())), ("port_semihost", SEMIHOSTING)):
-        files |= {f"src/{folder}/{path.name}": path.read_text(encoding="utf-8") for path in port_files(patterns)}
+    for folder, sources in (("port", port_files(board)), ("port_semihost", files_of(SEMIHOSTING))):
+        files |= {f"src/{folder}/{path.name}": path.read_text(encoding="utf-8") for path in sources}
     return files
 
 

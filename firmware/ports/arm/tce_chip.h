@@ -6,7 +6,8 @@
 #include "tce_flash.h"
 #include "tce_port.h"
 
-enum { TCE_CHIP_AUDIO_HZ = 16000 /* the rate of every microphone here, as the front end wants it */ };
+/* Of the microphone's driver: nanoseconds of a sample. The front end wants 62,500; not every clock divides to that. */
+extern const uint32_t tce_chip_sample_ns;
 
 /* Clocks, pins, microsecond timer, serial line; returns why the chip started, and forgets it. */
 tce_port_reset tce_chip_open(void);

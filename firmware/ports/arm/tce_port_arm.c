@@ -27,7 +27,7 @@ int tce_port_audio_start(tce_port *port, tce_port_audio *audio) {
     audio->ended = 0;
     port->capture = audio;
     capture = audio;
-    half_time = audio->samples * (1000000U / 125U) / (TCE_CHIP_AUDIO_HZ / 125U);
+    half_time = audio->samples * tce_chip_sample_ns / 1000U;
     due = 0;
     return tce_chip_audio_start(audio);
 }

@@ -48,7 +48,7 @@ void tce_stm32_timer_interrupt(void) {
     tce_barrier();
 }
 
-void tce_stm32_dma_halves(tce_stm32_stream *stream, uint32_t channel, tce_reg *source, void *first, void *second,
+void tce_stm32_dma_halves(tce_stm32_stream *stream, uint32_t control, tce_reg *source, void *first, void *second,
                           uint32_t count) {
     stream->CR = 0;
     (void)tce_await(&stream->CR, TCE_DMA_EN, 0);
@@ -56,33 +56,30 @@ void tce_stm32_dma_halves(tce_stm32_stream *stream, uint32_t channel, tce_reg *s
     stream->M0AR = (uint32_t)(uintptr_t)first;
     stream->M1AR = (uint32_t)(uintptr_t)second;
     stream->NDTR = count;
-    stream->CR = channel | TCE_DMA_DOUBLE | TCE_DMA_CIRC | TCE_DMA_PRIORITY_HIGH | TCE_DMA_16_BITS | TCE_DMA_MINC |
-                 TCE_DMA_TCIE | TCE_DMA_TEIE;
+    stream->CR =
+        control | TCE_DMA_DOUBLE | TCE_DMA_CIRC | TCE_DMA_PRIORITY_HIGH | TCE_DMA_MINC | TCE_DMA_TCIE | TCE_DMA_TEIE;
     stream->CR |= TCE_DMA_EN;
 }
 
-void tce_stm32_dma_ring(tce_stm32_stream *stream, uint32_t channel, tce_reg *source, uint8_t *ring, uint32_t count) {
-    stream->CR = 0;
-    (void)tce_await(&stream->CR, TCE_DMA_EN, 0);
-    stream->PAR = (uint32_t)(uintptr_t)source;
-    stream->M0AR = (uint32_t)(uintptr_t)ring;
-    stream->NDTR = count;
-    stream->CR = channel | TCE_DMA_CIRC | TCE_DMA_MINC | TCE_DMA_HTIE | TCE_DMA_TCIE;
-    stream->CR |= TCE_DMA_EN;
+uint32_t tce_stm32_dma_full(tce_stm32_dma *dma, uint32_t stream, int *lost) {
+    const uint32_t flags = dma->LISR >> tce_stm32_dma_shift(stream);
+    dma->LIFCR = (uint32_t)TCE_DMA_FLAGS << tce_stm32_dma_shift(stream);
+    *lost |= (flags & TCE_DMA_TRANSFER_ERROR) != 0U;
+    return (dma->S[stream].CR & TCE_DMA_CURRENT_1) != 0U ? 0 : 1;
 }
 
-int32_t tce_stm32_ring_read(const tce_stm32_stream *stream, const uint8_t *ring, uint32_t size, uint32_t *taken,
-                            uint8_t *bytes, int32_t capacity) {
-    const uint32_t filled = (size - stream->NDTR) % size;
-    if (capacity == 0) {
-        return *taken != filled;
+tce_port_reset tce_stm32_reset_cause(void) {
+    const uint32_t flags = TCE_RESETS;
+    TCE_RESETS = flags | TCE_RESETS_FORGET;
+    if ((flags & TCE_RESETS_WATCHDOGS) != 0U) {
+        return TCE_PORT_RESET_WATCHDOG;
     }
-    int32_t count = 0;
-    while (*taken != filled && count < capacity) {
-        bytes[count++] = ring[*taken];
-        *taken = (*taken + 1U) % size;
+    if ((flags & TCE_RESETS_SOFTWARE) != 0U) {
+        return TCE_PORT_RESET_SOFTWARE;
     }
-    return count;
+    /* every reset pulls the pin, so the pin counts only alone */
+    return (flags & TCE_RESETS_POWER) == 0U && (flags & TCE_RESETS_PIN) != 0U ? TCE_PORT_RESET_PIN
+                                                                              : TCE_PORT_RESET_POWER;
 }
 
 /* Counts the chip's own RC oscillator of about 32 kHz, divided by 4 to 256. */

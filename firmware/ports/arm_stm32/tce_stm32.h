@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "tce_port.h"
+
 typedef volatile uint32_t tce_reg;
 
 typedef struct {
@@ -62,16 +64,23 @@ void tce_stm32_audio_interrupt(void);
 /* TIM2 as a clock of microseconds with an alarm; its input runs at `hz`. */
 void tce_stm32_clock_open(uint32_t hz);
 
-/* Fills both halves in turn, in half words, from `source`: `count` of them a half. */
-void tce_stm32_dma_halves(tce_stm32_stream *stream, uint32_t channel, tce_reg *source, void *first, void *second,
+/* Fills two buffers in turn from `source`, `count` items each. control: the stream's channel, and TCE_DMA_16_BITS for
+ * items of a half word instead of a byte. */
+void tce_stm32_dma_halves(tce_stm32_stream *stream, uint32_t control, tce_reg *source, void *first, void *second,
                           uint32_t count);
 
-/* Fills a ring of bytes from `source` for ever, and interrupts in its middle and at its end. */
-void tce_stm32_dma_ring(tce_stm32_stream *stream, uint32_t channel, tce_reg *source, uint8_t *ring, uint32_t count);
+/* In the interrupt of such a stream, one of the first four: which buffer is full. *lost becomes 1 behind an error. */
+uint32_t tce_stm32_dma_full(tce_stm32_dma *dma, uint32_t stream, int *lost);
 
-/* Bytes of a ring that its stream has filled and nobody has taken: at most `capacity` of them to `bytes`. `taken` is
- * where the last call ended. Capacity 0: whether there are any. */
-int32_t tce_stm32_ring_read(const tce_stm32_stream *stream, const uint8_t *ring, uint32_t size, uint32_t *taken,
-                            uint8_t *bytes, int32_t capacity);
+/* tce_stm32_line.c, the serial line: DMA fills a ring from `source`, the receive register, for ever, and interrupts in
+ * its middle and at its end. The chip names the stream (TCE_RING_DMA, TCE_RING_STREAM), the registers that it sends by
+ * (TCE_LINE_STATUS, TCE_LINE_OUT), and sets up the rest. channel: of the stream. */
+void tce_stm32_line_open(uint32_t channel, tce_reg *source);
+
+/* The handler of that stream: the ring is looked at by whoever sleeps. */
+void tce_stm32_ring_interrupt(void);
+
+/* Why the chip started, by the flags that it names (TCE_RESETS ...), which are forgotten. */
+tce_port_reset tce_stm32_reset_cause(void);
 
 #endif

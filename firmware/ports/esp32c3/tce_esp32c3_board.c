@@ -1,6 +1,6 @@
-/* Opening, interrupts, watchdog, reset cause, cycles and end. The microphone is opened by tce_esp32c3_i2s.c. */
+/* Opening, interrupts, watchdog, reset cause, cycles and end. The microphone is opened by the driver of its kind. */
 #include "tce_esp32c3.h"
-#include "tce_port.h"
+#include "tce_bare.h"
 
 enum {
     PRIORITY = 1,
@@ -37,9 +37,7 @@ void tce_esp32c3_connect(uint32_t source, uint32_t interrupt) {
 }
 
 int tce_port_open(tce_port *port) {
-    port->console = 0;
-    port->audio = 0;
-    port->capture = NULL;
+    *port = (tce_port){0};
     tce_esp32c3_start_clocks();
     tce_esp32c3_uart_open();
     /* This core has no mcycle, but a counter of its own: MPCER counts cycles, MPCMR lets it run. */
@@ -65,16 +63,12 @@ uint32_t tce_port_cycles(void) {
     return cycles;
 }
 
-int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count) {
-    (void)port;
-    (void)pcm;
-    (void)count;
-    return 0; /* sound comes by interrupts */
+uint32_t tce_bare_lock(void) {
+    return tce_esp32c3_lock();
 }
 
-int32_t tce_port_setting(const char *name, int32_t otherwise) {
-    (void)name;
-    return otherwise;
+void tce_bare_unlock(uint32_t before) {
+    tce_esp32c3_unlock(before);
 }
 
 tce_port_reset tce_port_reset_cause(void) {

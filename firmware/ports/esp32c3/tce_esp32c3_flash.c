@@ -4,7 +4,7 @@
  * sequence runs from RAM with interrupts off and calls only the ROM. Sound goes on by DMA meanwhile; halves that nobody
  * took are counted as overruns. */
 #include "tce_esp32c3.h"
-#include "tce_port_link.h"
+#include "tce_bare.h"
 
 enum {
     SECTOR_BYTES = 4096,
@@ -13,9 +13,6 @@ enum {
     FLASH_BYTES = 4 << 20, /* what a direct boot maps */
     STATUS_BITS = 0xFFFF
 };
-
-/* From the linker script: where the two slots lie, and as values the bytes of a sector and of a unit of programming. */
-extern const uint8_t tce_ld_labels_start[], tce_ld_labels_end[], tce_ld_labels_sector[], tce_ld_labels_unit[];
 
 /* words: NULL to erase the sector at `offset`. 0 or the ROM's error. */
 __attribute__((noinline, section(".tce_ram"))) static int run(uint32_t offset, const uint32_t *words, int32_t bytes) {
@@ -63,17 +60,12 @@ static int program(void *context, uint32_t offset, const uint8_t *bytes, uint32_
 }
 
 void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
-    const uint32_t sector = (uint32_t)(uintptr_t)tce_ld_labels_sector;
-    const uint32_t room = (uint32_t)((uintptr_t)tce_ld_labels_end - (uintptr_t)tce_ld_labels_start);
-    const int known = TCE_ROM_FLASH_CONFIG(0, FLASH_BYTES, BLOCK_BYTES, SECTOR_BYTES, PAGE_BYTES, STATUS_BITS) == 0;
     *link = (tce_port_link){0};
-    *flash = (tce_flash){
-        .context = link,
-        .memory = (const uint8_t *)(uintptr_t)(TCE_ESP32C3_FLASH_DATA + in_flash(0)),
-        .sector_bytes = sector,
-        .slot_sectors = !known || sector == 0U ? 0U : room / sector / 2U,
-        .program_bytes = (uint32_t)(uintptr_t)tce_ld_labels_unit,
-        .erase = erase,
-        .program = program,
-    };
+    *flash = tce_bare_flash();
+    flash->memory = (const uint8_t *)(uintptr_t)(TCE_ESP32C3_FLASH_DATA + in_flash(0));
+    flash->erase = erase;
+    flash->program = program;
+    if (TCE_ROM_FLASH_CONFIG(0, FLASH_BYTES, BLOCK_BYTES, SECTOR_BYTES, PAGE_BYTES, STATUS_BITS) != 0) {
+        flash->slot_sectors = 0; /* a flash that the ROM does not know */
+    }
 }

@@ -2,18 +2,7 @@
  * maps 4 MB of it, for code at 0x42000000 and for data at 0x3C000000, and jumps behind them. No second stage is needed.
  */
 #include "tce_esp32c3.h"
-#include "tce_port.h"
-
-#define STACK_PAINT 0xC5C5C5C5U /* a word no code of ours pushes; what is still painted was never used */
-
-/* From the linker script. The stack is the lowest thing in its region: an overflow leaves the region and faults. */
-extern uint32_t tce_ld_stack_limit[], tce_ld_stack_top[];
-extern uint32_t tce_ld_data_load[], tce_ld_data_start[], tce_ld_data_end[];
-extern uint32_t tce_ld_ram_load[], tce_ld_ram_start[], tce_ld_ram_end[];
-extern uint32_t tce_ld_bss_start[], tce_ld_bss_end[];
-
-_Noreturn void tce_reset(void);
-_Noreturn void tce_esp32c3_start(void);
+#include "tce_bare.h"
 
 __asm__(".section .tce_boot, \"ax\"\n"
         ".option push\n"
@@ -35,7 +24,7 @@ __asm__(".section .tce_boot, \"ax\"\n"
         "    sw t1, 0(t0)\n"
         "    addi t0, t0, 4\n"
         "    j 1b\n"
-        "2:  j tce_esp32c3_start\n"
+        "2:  j tce_bare_start\n"
         ".option pop\n"
         ".previous\n");
 
@@ -81,28 +70,4 @@ __attribute__((used, interrupt("machine"))) void tce_esp32c3_dma_entry(void) {
 /* A fault ends here: the watchdog, once it runs, resets the chip. */
 __attribute__((used, interrupt("machine"))) void tce_esp32c3_fault(void) {
     tce_port_exit(1);
-}
-
-/* Initial values are read at the code's address, by whole words, as that bus wants it. */
-static void copy(const uint32_t *from, uint32_t *to, const uint32_t *end) {
-    while (to < end) {
-        *to++ = *from++;
-    }
-}
-
-_Noreturn void tce_esp32c3_start(void) {
-    copy(tce_ld_data_load, tce_ld_data_start, tce_ld_data_end);
-    copy(tce_ld_ram_load, tce_ld_ram_start, tce_ld_ram_end);
-    for (uint32_t *to = tce_ld_bss_start; to < tce_ld_bss_end; ++to) {
-        *to = 0;
-    }
-    tce_port_exit(tce_app_main());
-}
-
-uint32_t tce_port_stack_bytes(void) {
-    const volatile uint32_t *word = tce_ld_stack_limit;
-    while (word < tce_ld_stack_top && *word == STACK_PAINT) {
-        ++word;
-    }
-    return (uint32_t)((uintptr_t)tce_ld_stack_top - (uintptr_t)word);
 }

@@ -47,7 +47,8 @@ static volatile uint16_t kept __attribute__((section(".bss.tce_keep")));
 static void serial_interrupt(void);
 static void timer_interrupt(void);
 
-TCE_VECTOR_TABLE(48, [2] = serial_interrupt, [8] = timer_interrupt, [29] = tce_nrf52840_pdm_interrupt);
+TCE_VECTOR_TABLE(48, [2] = serial_interrupt, [8] = timer_interrupt, [29] = tce_nrf52840_audio_interrupt,
+                 [37] = tce_nrf52840_audio_interrupt);
 
 static tce_port_reset reset_cause(void) {
     const uint32_t reasons = TCE_POWER_RESETREAS;

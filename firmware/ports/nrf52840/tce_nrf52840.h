@@ -63,11 +63,33 @@
 #define TCE_NVMC_ERASEPAGE     TCE_NRF(0x4001E000U, 0x508)
 #define TCE_NVMC_ICACHECNF     TCE_NRF(0x4001E000U, 0x540)
 
+#define TCE_I2S_START          TCE_NRF(0x40025000U, 0x000)
+#define TCE_I2S_RXPTRUPD       TCE_NRF(0x40025000U, 0x104)
+#define TCE_I2S_INTENSET       TCE_NRF(0x40025000U, 0x304)
+#define TCE_I2S_ENABLE         TCE_NRF(0x40025000U, 0x500)
+#define TCE_I2S_MODE           TCE_NRF(0x40025000U, 0x504)
+#define TCE_I2S_RXEN           TCE_NRF(0x40025000U, 0x508)
+#define TCE_I2S_TXEN           TCE_NRF(0x40025000U, 0x50C)
+#define TCE_I2S_MCKEN          TCE_NRF(0x40025000U, 0x510)
+#define TCE_I2S_MCKFREQ        TCE_NRF(0x40025000U, 0x514)
+#define TCE_I2S_RATIO          TCE_NRF(0x40025000U, 0x518)
+#define TCE_I2S_SWIDTH         TCE_NRF(0x40025000U, 0x51C)
+#define TCE_I2S_ALIGN          TCE_NRF(0x40025000U, 0x520)
+#define TCE_I2S_FORMAT         TCE_NRF(0x40025000U, 0x524)
+#define TCE_I2S_CHANNELS       TCE_NRF(0x40025000U, 0x528)
+#define TCE_I2S_RXD_PTR        TCE_NRF(0x40025000U, 0x538)
+#define TCE_I2S_MAXCNT         TCE_NRF(0x40025000U, 0x550)
+#define TCE_I2S_PSEL_MCK       TCE_NRF(0x40025000U, 0x560)
+#define TCE_I2S_PSEL_SCK       TCE_NRF(0x40025000U, 0x564)
+#define TCE_I2S_PSEL_LRCK      TCE_NRF(0x40025000U, 0x568)
+#define TCE_I2S_PSEL_SDIN      TCE_NRF(0x40025000U, 0x56C)
+#define TCE_I2S_PSEL_SDOUT     TCE_NRF(0x40025000U, 0x570)
+
 #define TCE_P0_OUTSET          TCE_NRF(0x50000000U, 0x508)
 #define TCE_P0_DIRSET          TCE_NRF(0x50000000U, 0x518)
 #define TCE_P0_PIN_CNF(pin)    TCE_NRF(0x50000000U, 0x700U + 4U * (pin))
 
-/* The handler of the microphone. */
-void tce_nrf52840_pdm_interrupt(void);
+/* The handler of the microphone, PDM's interrupt or I2S's. */
+void tce_nrf52840_audio_interrupt(void);
 
 #endif

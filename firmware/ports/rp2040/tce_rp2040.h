@@ -152,7 +152,7 @@ static inline void tce_rp2040_unlock(uint32_t masked) {
 /* tce_rp2040_clocks.c: crystal, PLL at TCE_RP2040_SYS_HZ, peripherals out of reset, microseconds ticking. */
 void tce_rp2040_start_clocks(void);
 
-/* tce_rp2040_uart.c, tce_rp2040_i2s.c: called by the vector table. */
+/* tce_rp2040_uart.c, tce_rp2040_sound.c: called by the vector table. */
 void tce_rp2040_uart_interrupt(void);
 void tce_rp2040_timer_interrupt(void);
 void tce_rp2040_dma_interrupt(void);

@@ -1,6 +1,7 @@
-/* Opening, watchdog, reset cause and end. The microphone is opened by tce_rp2040_i2s.c, the line by tce_rp2040_uart.c.
+/* Opening, watchdog, reset cause and end. The microphone is opened by the driver of its kind, the line by
+ * tce_rp2040_uart.c.
  */
-#include "tce_port.h"
+#include "tce_bare.h"
 #include "tce_rp2040.h"
 
 enum {
@@ -17,24 +18,18 @@ enum {
 static uint32_t watchdog_load;
 
 int tce_port_open(tce_port *port) {
-    port->console = 0;
-    port->audio = 0;
-    port->capture = NULL;
+    *port = (tce_port){0};
     tce_rp2040_start_clocks();
     tce_rp2040_uart_open();
     return TCE_PORT_OK;
 }
 
-int32_t tce_port_read_pcm(const tce_port *port, int16_t *pcm, int32_t count) {
-    (void)port;
-    (void)pcm;
-    (void)count;
-    return 0; /* sound comes by interrupts */
+uint32_t tce_bare_lock(void) {
+    return tce_rp2040_lock();
 }
 
-int32_t tce_port_setting(const char *name, int32_t otherwise) {
-    (void)name;
-    return otherwise;
+void tce_bare_unlock(uint32_t before) {
+    tce_rp2040_unlock(before);
 }
 
 uint32_t tce_port_cycles(void) {

@@ -4,7 +4,7 @@
  * interrupts off, calls only the ROM, and afterwards the second stage turns the flash back into memory; it still lies
  * where the ROM has copied it at reset, at the end of RAM.
  * Sound goes on by DMA meanwhile; halves that nobody took are counted as overruns. */
-#include "tce_port_link.h"
+#include "tce_bare.h"
 #include "tce_rp2040.h"
 
 #define FLASH_BASE   0x10000000U
@@ -32,9 +32,6 @@ typedef struct {
     uint32_t offset, count;
     const uint8_t *bytes; /* NULL to erase */
 } sequence;
-
-/* From the linker script: where the two slots lie, and as values the bytes of a sector and of a unit of programming. */
-extern const uint8_t tce_ld_labels_start[], tce_ld_labels_end[], tce_ld_labels_sector[], tce_ld_labels_unit[];
 
 __attribute__((noinline, section(".tce_ram"))) static void run(const sequence *s) {
     s->connect();
@@ -97,16 +94,8 @@ static int program(void *context, uint32_t offset, const uint8_t *bytes, uint32_
 }
 
 void tce_port_link_open(tce_port_link *link, tce_flash *flash) {
-    const uint32_t sector = (uint32_t)(uintptr_t)tce_ld_labels_sector;
-    const uint32_t room = (uint32_t)((uintptr_t)tce_ld_labels_end - (uintptr_t)tce_ld_labels_start);
     *link = (tce_port_link){0};
-    *flash = (tce_flash){
-        .context = link,
-        .memory = tce_ld_labels_start,
-        .sector_bytes = sector,
-        .slot_sectors = sector == 0U ? 0U : room / sector / 2U,
-        .program_bytes = (uint32_t)(uintptr_t)tce_ld_labels_unit,
-        .erase = erase,
-        .program = program,
-    };
+    *flash = tce_bare_flash();
+    flash->erase = erase;
+    flash->program = program;
 }

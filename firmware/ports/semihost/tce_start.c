@@ -1,6 +1,7 @@
 /* Memory initialisation in C, common to every core. The reset code of the core has set the stack pointer and painted
  * the stack. */
 #include "tce_start.h"
+#include "tce_paint.h"
 #include "tce_port.h"
 
 _Noreturn void tce_start(void) {

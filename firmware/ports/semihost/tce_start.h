@@ -4,8 +4,7 @@
 
 #include <stdint.h>
 
-#define TCE_STACK_PAINT 0xC5C5C5C5U /* a word no code of ours pushes; what is still painted was never used */
-#define TCE_EXIT_FAULT  70          /* exit code of a CPU fault: EX_SOFTWARE of sysexits.h */
+#define TCE_EXIT_FAULT 70 /* exit code of a CPU fault: EX_SOFTWARE of sysexits.h */
 
 /* From the linker script. The stack is the lowest thing in its region, so an overflow leaves the region and faults. */
 extern uint32_t tce_ld_stack_limit[], tce_ld_stack_top[];

@@ -16,7 +16,6 @@ enum {
     HSI_MHZ = 16,
     TIMER_HZ = 84000000,
     BAUD_DIVIDER = 729, /* 84 MHz / 115,200 */
-    RING_BYTES = 512,
     SERIAL_INTERRUPT = 37,
     RING_INTERRUPT = 58 /* DMA2 stream 2 */
 };
@@ -39,13 +38,7 @@ enum { /* RCC */
        APB1_TIM2 = 1U << 0,
        APB1_SPI2 = 1U << 14,
        APB1_PWR = 1U << 28,
-       APB2_USART1 = 1U << 4,
-       CSR_FORGET = 1U << 24,
-       CSR_BROWN_OUT = 1U << 25,
-       CSR_PIN = 1U << 26,
-       CSR_POWER = 1U << 27,
-       CSR_SOFTWARE = 1U << 28,
-       CSR_WATCHDOGS = 3U << 29
+       APB2_USART1 = 1U << 4
 };
 
 enum { /* FLASH_ACR: five wait states at 168 MHz, prefetch, instruction and data cache */
@@ -56,18 +49,13 @@ enum { /* USART */
        RE_TE = 3U << 2,
        IDLEIE = 1U << 4,
        UE = 1U << 13,
-       DMAR = 1U << 6,
-       TXE = 1U << 7
+       DMAR = 1U << 6
 };
 
-static uint8_t ring[RING_BYTES] __attribute__((section(".bss.tce_dma"), aligned(32)));
-static uint32_t ring_taken;
-
 static void serial_interrupt(void);
-static void ring_interrupt(void);
 
 TCE_VECTOR_TABLE(82, [14] = tce_stm32_audio_interrupt, [28] = tce_stm32_timer_interrupt, [37] = serial_interrupt,
-                 [58] = ring_interrupt);
+                 [58] = tce_stm32_ring_interrupt);
 
 static void start_clocks(void) {
     TCE_RCC->APB1ENR |= APB1_PWR;
@@ -87,55 +75,24 @@ static void start_clocks(void) {
     TCE_RCC->APB2ENR |= APB2_USART1;
 }
 
-static tce_port_reset reset_cause(void) {
-    const uint32_t flags = TCE_RCC->CSR;
-    TCE_RCC->CSR = flags | CSR_FORGET;
-    if ((flags & CSR_WATCHDOGS) != 0U) {
-        return TCE_PORT_RESET_WATCHDOG;
-    }
-    if ((flags & CSR_SOFTWARE) != 0U) {
-        return TCE_PORT_RESET_SOFTWARE;
-    }
-    /* every reset pulls the pin, so the pin counts only alone */
-    return (flags & (CSR_POWER | CSR_BROWN_OUT)) == 0U && (flags & CSR_PIN) != 0U ? TCE_PORT_RESET_PIN
-                                                                                  : TCE_PORT_RESET_POWER;
-}
-
 tce_port_reset tce_chip_open(void) {
     TCE_SCB_VTOR = (uint32_t)(uintptr_t)&tce_vector_table;
     start_clocks();
     tce_stm32_clock_open(TIMER_HZ);
     tce_stm32_pin(TCE_GPIOA, 9, 7);
     tce_stm32_pin(TCE_GPIOA, 10, 7);
-    tce_stm32_dma_ring(&TCE_DMA2->S[2], 4U << 25, &TCE_USART1->DR, ring, RING_BYTES); /* channel 4 */
-    ring_taken = 0;
+    tce_stm32_line_open(4U << 25, &TCE_USART1->DR); /* channel 4 */
     TCE_USART1->BRR = BAUD_DIVIDER;
     TCE_USART1->CR3 = DMAR;
     TCE_USART1->CR1 = UE | RE_TE | IDLEIE;
     tce_interrupt_enable(SERIAL_INTERRUPT);
     tce_interrupt_enable(RING_INTERRUPT);
-    return reset_cause();
-}
-
-void tce_chip_serial_write(const uint8_t *bytes, uint32_t count) {
-    for (uint32_t i = 0; i < count; ++i) {
-        (void)tce_await(&TCE_USART1->SR, TXE, TXE);
-        TCE_USART1->DR = bytes[i];
-    }
-}
-
-int32_t tce_chip_serial_read(uint8_t *bytes, int32_t capacity) {
-    return tce_stm32_ring_read(&TCE_DMA2->S[2], ring, RING_BYTES, &ring_taken, bytes, capacity);
+    return tce_stm32_reset_cause();
 }
 
 /* The line has gone quiet behind a byte: whoever sleeps looks at the ring. Reading SR and DR forgets it. */
 static void serial_interrupt(void) {
     (void)TCE_USART1->SR;
     (void)TCE_USART1->DR;
-    tce_barrier();
-}
-
-static void ring_interrupt(void) {
-    TCE_DMA2->LIFCR = (uint32_t)TCE_DMA_FLAGS << tce_stm32_dma_shift(2);
     tce_barrier();
 }

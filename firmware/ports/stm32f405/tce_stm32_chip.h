@@ -34,4 +34,20 @@ typedef struct {
 #define TCE_PWR_CR    (*(tce_reg *)0x40007000U)
 #define TCE_RTC_BKP0R (*(tce_reg *)0x40002850U)
 
+/* The serial line: what tce_stm32_line.c sends by, and the stream that receives. */
+#define TCE_LINE_STATUS TCE_USART1->SR
+#define TCE_LINE_OUT    TCE_USART1->DR
+#define TCE_RING_DMA    TCE_DMA2
+enum { TCE_RING_STREAM = 2 };
+
+/* Causes of a reset, RCC_CSR */
+#define TCE_RESETS TCE_RCC->CSR
+enum {
+    TCE_RESETS_FORGET = 1U << 24,
+    TCE_RESETS_PIN = 1U << 26,
+    TCE_RESETS_POWER = 1U << 25 | 1U << 27, /* and brown-out */
+    TCE_RESETS_SOFTWARE = 1U << 28
+};
+#define TCE_RESETS_WATCHDOGS (3U << 29)
+
 #endif

@@ -11,8 +11,7 @@
 
 enum {
     TIMER_HZ = 240000000,
-    BAUD_DIVIDER = 1042, /* 120 MHz / 115,200 */
-    RING_BYTES = 512,
+    BAUD_DIVIDER = 1042,       /* 120 MHz / 115,200 */
     REQUEST_USART3_RX = 45,    /* DMAMUX1 */
     DMA_BUFFERABLE = 1U << 20, /* a stream's CR: as USARTs need it here */
     SERIAL_INTERRUPT = 39,
@@ -60,30 +59,16 @@ enum { /* enables */
        APB4_RTC = 1U << 16
 };
 
-enum { /* RSR */
-       RSR_FORGET = 1U << 16,
-       RSR_BROWN_OUT = 1U << 21,
-       RSR_PIN = 1U << 22,
-       RSR_POWER = 1U << 23,
-       RSR_SOFTWARE = 1U << 24,
-       RSR_WATCHDOGS = 1U << 26 | 1U << 28
-};
-
 enum { /* USART */
        UE_RE_TE = 1U << 0 | 3U << 2,
        IDLE = 1U << 4, /* in CR1 the enable, in ISR the flag, in ICR what clears it */
-       DMAR = 1U << 6,
-       TXE = 1U << 7
+       DMAR = 1U << 6
 };
 
-static uint8_t ring[RING_BYTES] __attribute__((section(".bss.tce_dma"), aligned(32)));
-static uint32_t ring_taken;
-
 static void serial_interrupt(void);
-static void ring_interrupt(void);
 
-TCE_VECTOR_TABLE(150, [11] = tce_stm32_audio_interrupt, [12] = ring_interrupt, [28] = tce_stm32_timer_interrupt,
-                 [39] = serial_interrupt);
+TCE_VECTOR_TABLE(150, [11] = tce_stm32_audio_interrupt, [12] = tce_stm32_ring_interrupt,
+                 [28] = tce_stm32_timer_interrupt, [39] = serial_interrupt);
 
 static void start_power(void) {
     TCE_PWR->CR3 = CR3_LDO_ONLY;
@@ -125,20 +110,6 @@ static void start_clocks(void) {
     (void)TCE_RCC_APB2ENR;
 }
 
-static tce_port_reset reset_cause(void) {
-    const uint32_t flags = TCE_RCC_RSR;
-    TCE_RCC_RSR = flags | RSR_FORGET;
-    if ((flags & RSR_WATCHDOGS) != 0U) {
-        return TCE_PORT_RESET_WATCHDOG;
-    }
-    if ((flags & RSR_SOFTWARE) != 0U) {
-        return TCE_PORT_RESET_SOFTWARE;
-    }
-    /* every reset pulls the pin, so the pin counts only alone */
-    return (flags & (RSR_POWER | RSR_BROWN_OUT)) == 0U && (flags & RSR_PIN) != 0U ? TCE_PORT_RESET_PIN
-                                                                                  : TCE_PORT_RESET_POWER;
-}
-
 tce_port_reset tce_chip_open(void) {
     TCE_SCB_VTOR = (uint32_t)(uintptr_t)&tce_vector_table;
     start_power();
@@ -147,35 +118,18 @@ tce_port_reset tce_chip_open(void) {
     tce_stm32_clock_open(TIMER_HZ);
     tce_stm32_pin(TCE_GPIOD, 8, AF7);
     tce_stm32_pin(TCE_GPIOD, 9, AF7);
-    TCE_DMAMUX1[1] = REQUEST_USART3_RX;
-    tce_stm32_dma_ring(&TCE_DMA1->S[1], DMA_BUFFERABLE, &TCE_USART3->RDR, ring, RING_BYTES);
-    ring_taken = 0;
+    TCE_DMAMUX1[TCE_RING_STREAM] = REQUEST_USART3_RX;
+    tce_stm32_line_open(DMA_BUFFERABLE, &TCE_USART3->RDR);
     TCE_USART3->BRR = BAUD_DIVIDER;
     TCE_USART3->CR3 = DMAR;
     TCE_USART3->CR1 = UE_RE_TE | IDLE;
     tce_interrupt_enable(SERIAL_INTERRUPT);
     tce_interrupt_enable(RING_INTERRUPT);
-    return reset_cause();
-}
-
-void tce_chip_serial_write(const uint8_t *bytes, uint32_t count) {
-    for (uint32_t i = 0; i < count; ++i) {
-        (void)tce_await(&TCE_USART3->ISR, TXE, TXE);
-        TCE_USART3->TDR = bytes[i];
-    }
-}
-
-int32_t tce_chip_serial_read(uint8_t *bytes, int32_t capacity) {
-    return tce_stm32_ring_read(&TCE_DMA1->S[1], ring, RING_BYTES, &ring_taken, bytes, capacity);
+    return tce_stm32_reset_cause();
 }
 
 /* The line has gone quiet behind a byte: whoever sleeps looks at the ring. */
 static void serial_interrupt(void) {
     TCE_USART3->ICR = IDLE;
-    tce_barrier();
-}
-
-static void ring_interrupt(void) {
-    TCE_DMA1->LIFCR = (uint32_t)TCE_DMA_FLAGS << tce_stm32_dma_shift(1);
     tce_barrier();
 }

@@ -28,6 +28,7 @@ typedef struct {
 #define TCE_TIM2         ((tce_stm32_timer *)0x40000000U)
 #define TCE_USART3       ((tce_stm32_usart *)0x40004800U)
 #define TCE_SAI1_A       ((tce_stm32_sai_block *)0x40015804U)
+#define TCE_SAI1_PDMCR   (*(tce_reg *)0x40015844U)
 #define TCE_DMA1         ((tce_stm32_dma *)0x40020000U)
 #define TCE_DMAMUX1      ((tce_reg *)0x40020800U) /* one register a stream: the number of its request */
 #define TCE_FLASH_ACR    (*(tce_reg *)0x52002000U)
@@ -47,5 +48,21 @@ typedef struct {
 #define TCE_RCC_APB2ENR  (*(tce_reg *)0x580244F0U)
 #define TCE_RCC_APB4ENR  (*(tce_reg *)0x580244F4U)
 #define TCE_PWR          ((tce_stm32_pwr *)0x58024800U)
+
+/* The serial line: what tce_stm32_line.c sends by, and the stream that receives. */
+#define TCE_LINE_STATUS TCE_USART3->ISR
+#define TCE_LINE_OUT    TCE_USART3->TDR
+#define TCE_RING_DMA    TCE_DMA1
+enum { TCE_RING_STREAM = 1 };
+
+/* Causes of a reset, RCC_RSR */
+#define TCE_RESETS TCE_RCC_RSR
+enum {
+    TCE_RESETS_FORGET = 1U << 16,
+    TCE_RESETS_PIN = 1U << 22,
+    TCE_RESETS_POWER = 1U << 21 | 1U << 23, /* and brown-out */
+    TCE_RESETS_SOFTWARE = 1U << 24
+};
+#define TCE_RESETS_WATCHDOGS (1U << 26 | 1U << 28)
 
 #endif

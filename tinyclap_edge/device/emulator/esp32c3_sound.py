@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinyclap_edge.device.emulator.board_wires import Microphone
 from tinyclap_edge.device.emulator.esp32c3_system import DMA_SOURCE, XTAL_HZ, System
+from tinyclap_edge.device.emulator.pdm import OVERSAMPLING, Modulator
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
 from tinyclap_edge.errors import DeviceError
 
@@ -13,8 +16,10 @@ _OWNER, _END = 1 << 31, 1 << 30
 
 
 class I2s(Peripheral):
-    """The receiver: what its registers make of the crystal, and of a slot."""
+    """The receiver: what its registers make of the crystal, and of a slot. Two slots of 16 bits, both taken, have no gap: every
+    clock brings a bit of a PDM microphone."""
 
+    _FORMS = ((32, 32, 1), (16, 16, 3))  # bits of a slot and of half a frame, slots that are taken
     CONF, CONF1, CLKM, TX_CLKM, DIV, TDM, EOF_NUM = 0x20, 0x28, 0x30, 0x34, 0x38, 0x50, 0x64
 
     def __init__(self, system: System, rate_hz: int) -> None:
@@ -24,6 +29,17 @@ class I2s(Peripheral):
     def reset(self, cause: ResetCause) -> None:
         super().reset(cause)
         self.sample_s = 0.0
+        self._pdm = Modulator()
+
+    def sample_bytes(self) -> int:
+        """That go to DMA."""
+        return OVERSAMPLING // 8 if self.registers.get(self.TDM, 0) & 0xFFFF == 3 else 2
+
+    def said(self, samples: np.ndarray) -> bytes:
+        """(n,) int16 of sound as DMA takes them."""
+        return (
+            self._pdm.octets(samples, half_words=True) if self.sample_bytes() > 2 else samples.astype("<i2").tobytes()
+        )
 
     def on_write(self, offset: int, value: int) -> None:
         if offset == self.CONF:
@@ -37,13 +53,15 @@ class I2s(Peripheral):
         kept, slot, half = ((conf1 >> at & mask) + 1 for at, mask in ((13, 31), (24, 31), (18, 63)))
         slots = (tdm >> 16 & 15) + 1
         philips, master = conf1 & 1 << 29, not conf & 1 << 3
-        form = conf & 0x180000 == 1 << 19 and philips and master and (kept, slot, half, slots) == (16, 32, 32, 2)
-        if not form or tdm & 0xFFFF != 1 or not self._system.clocked(0, 21):
-            raise DeviceError("the I2S receiver does not keep 16 of 32 bits of the left of two slots")
+        form = conf & 0x180000 == 1 << 19 and philips and master and (kept, slots) == (16, 2)
+        if not form or (slot, half, tdm & 0xFFFF) not in self._FORMS or not self._system.clocked(0, 21):
+            raise DeviceError(
+                "the I2S receiver keeps neither 16 of 32 bits of the left of two slots nor every bit of 16"
+            )
         clock = self.registers.get(self.CLKM, 0)
         if clock >> 27 & 3 or not clock & 1 << 26 or not self.registers.get(self.TX_CLKM, 0) & 1 << 29:
             raise DeviceError("the I2S receiver has no clock of the crystal")
-        rate = XTAL_HZ / ((clock & 0xFF) + self._fraction()) / ((conf1 >> 7 & 63) + 1) / (slot * slots)
+        rate = XTAL_HZ / ((clock & 0xFF) + self._fraction()) / ((conf1 >> 7 & 63) + 1) / OVERSAMPLING
         if abs(rate / self._wanted_hz - 1) > _RATE_ERROR:
             raise DeviceError(f"the I2S receiver takes {rate:.0f} samples a second where {self._wanted_hz} are wanted")
         return 1 / rate
@@ -101,7 +119,7 @@ class Gdma(Peripheral):
         if not self._microphone.ready():
             self._stood_still = True
             return None
-        return self._since_s + (self._word(self._descriptor) & 0xFFF) // 2 * self._i2s.sample_s
+        return self._since_s + (self._word(self._descriptor) & 0xFFF) // self._i2s.sample_bytes() * self._i2s.sample_s
 
     def advance(self) -> None:
         while (due := self.due_s()) is not None and due <= self.board.now_s:
@@ -112,11 +130,11 @@ class Gdma(Peripheral):
                 self._descriptor = 0
                 return
             if count != self._i2s.registers.get(self._i2s.EOF_NUM, 0) & 0xFFF or buffer % 4:
-                raise DeviceError("a descriptor of the GDMA is not one half of the sound")
-            samples = self._microphone.samples(count // 2)
+                raise DeviceError("a descriptor of the GDMA is not one buffer of the sound")
+            samples = self._microphone.samples(count // self._i2s.sample_bytes())
             if samples is None:
                 return
-            self.board.write_memory(buffer, samples.tobytes())
+            self.board.write_memory(buffer, self._i2s.said(samples))
             self.board.write_memory(at, (count | count << 12 | _END).to_bytes(4, "little"))
             self.registers[self.EOF_ADDRESS] = at
             self._since_s = self.board.now_s if self._stood_still else due

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.chips import Chip
 from tinyclap_edge.device.emulator.cortex_m import CortexM
 from tinyclap_edge.device.emulator.flash_array import FlashArray
+from tinyclap_edge.device.emulator.nrf52840_sound import I2s, Pdm
 from tinyclap_edge.device.emulator.nrf52840_system import ClockAndPower, NrfPeripheral, Timer0, Watchdog
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
 
@@ -87,60 +86,6 @@ class Uarte(NrfPeripheral):
             self._fill()
 
 
-class Pdm(NrfPeripheral):
-    """PDM: a half after another by EasyDMA; SAMPLE.PTR is taken over when one begins."""
-
-    START, STARTED, END = 0x000, 0x100, 0x108
-    ENABLE, PDMCLKCTRL, MODE, RATIO, SAMPLE_PTR, SAMPLE_MAXCNT = 0x500, 0x504, 0x508, 0x520, 0x560, 0x564
-    CLOCKS: ClassVar[dict[int, float]] = {
-        0x08000000: 1.0e6, 0x08400000: 32e6 / 31, 0x08800000: 32e6 / 30,
-        0x09800000: 32e6 / 26, 0x0A000000: 1.28e6, 0x0A800000: 32e6 / 24,
-    }  # fmt: skip
-    LINE = 29
-
-    def __init__(self, microphone: Microphone) -> None:
-        super().__init__(0x4001D000)
-        self.microphone = microphone
-
-    def reset(self, cause: ResetCause) -> None:
-        """Off."""
-        super().reset(cause)
-        self._filling: tuple[int, int] | None = None
-        self._next = 0.0
-
-    def rate_hz(self) -> float:
-        """Samples a second as the registers have it."""
-        return self.CLOCKS[self.registers.get(self.PDMCLKCTRL, 0x08400000)] / (
-            80 if self.registers.get(self.RATIO) else 64
-        )
-
-    def task(self, offset: int) -> None:
-        if offset == self.START and self.registers.get(self.ENABLE) and self.registers.get(self.MODE, 0) & 1:
-            self._next = self.board.now_s
-            self.microphone.begin(self.registers.get(self.SAMPLE_MAXCNT, 0))
-            self._begin()
-
-    def _begin(self) -> None:
-        self._filling = (self.registers.get(self.SAMPLE_PTR, 0), self.registers.get(self.SAMPLE_MAXCNT, 0))
-        self._next += self._filling[1] / self.rate_hz()
-        self.event(self.STARTED)
-
-    def due_s(self) -> float | None:
-        if self._filling is None:
-            return None
-        self._next = self.microphone.due_s(self._next, self.board.now_s)
-        return self._next if self.microphone.ready() else None
-
-    def advance(self) -> None:
-        assert self._filling is not None
-        address, count = self._filling
-        samples = self.microphone.samples(count)
-        if samples is not None:
-            self.board.write_memory(address, samples.astype("<i2").tobytes())
-            self.event(self.END)
-            self._begin()
-
-
 class Nvmc(NrfPeripheral):
     """The flash controller: CONFIG allows words to be written or pages to be erased."""
 
@@ -172,7 +117,7 @@ def make_chip(board: Board, wire: SerialWire, microphone: Microphone) -> Chip:
     assert sectors is not None
     flash = Nvmc(sectors.sizes)
     peripherals: list[Peripheral] = [
-        ClockAndPower(), Uarte(wire), Timer0(), Watchdog(), Pdm(microphone), flash,
+        ClockAndPower(), Uarte(wire), Timer0(), Watchdog(), Pdm(microphone), I2s(microphone), flash,
         Peripheral(0x50000000, 0x1000),  # port P0
     ]  # fmt: skip
     return Chip(CortexM(board.clock_hz), peripherals, flash, 0)

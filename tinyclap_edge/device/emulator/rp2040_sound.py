@@ -1,14 +1,18 @@
-"""Models of an RP2040's PIO0 with an I2S microphone, and of the DMA that empties its FIFO. RP2040 datasheet 2.5, 3.
+"""Models of an RP2040's PIO0 with a microphone, and of the DMA that empties its FIFO. RP2040 datasheet 2.5, 3.
 
-When the state machine is enabled its program is run with a microphone of known samples (rp2040_pio.py); from then on samples
-come at the rate that the program and its clock divider give, a half at a time.
+When the state machine is enabled its program is run with a microphone that says what is known (rp2040_pio.py): with one clock
+pin a PDM one, with two an I2S one. From then on sound comes at the rate that the program and its clock divider give, a buffer at
+a time.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinyclap_edge.device.emulator.board_wires import Microphone
+from tinyclap_edge.device.emulator.pdm import OVERSAMPLING, Modulator
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
-from tinyclap_edge.device.emulator.rp2040_pio import StateMachine, cycles_a_sample
+from tinyclap_edge.device.emulator.rp2040_pio import StateMachine, cycles_a_push, cycles_a_sample
 from tinyclap_edge.device.emulator.rp2040_system import DMA_LINE, Clocks
 from tinyclap_edge.errors import DeviceError
 
@@ -20,7 +24,7 @@ _RATE_ERROR = 0.01
 class Pio(Peripheral):
     """PIO0, its first state machine."""
 
-    CTRL, RXF0, PROGRAM, CLKDIV, EXECCTRL, SHIFTCTRL, INSTR = 0x0, 0x20, 0x48, 0xC8, 0xCC, 0xD0, 0xD8
+    CTRL, RXF0, PROGRAM, CLKDIV, EXECCTRL, SHIFTCTRL, INSTR, PINCTRL = 0x0, 0x20, 0x48, 0xC8, 0xCC, 0xD0, 0xD8, 0xDC
 
     def __init__(self, clocks: Clocks, rate_hz: int) -> None:
         super().__init__(0x50200000)
@@ -29,6 +33,18 @@ class Pio(Peripheral):
     def reset(self, cause: ResetCause) -> None:
         super().reset(cause)
         self.sample_s = 0.0
+        self._pdm = Modulator()
+
+    def halfwords(self) -> int:
+        """Pushed a sample: one, or 64 bits of PDM."""
+        return OVERSAMPLING // 16 if self._clocks_of_side_set() == 1 else 1
+
+    def said(self, samples: np.ndarray) -> bytes:
+        """(n,) int16 of sound as they are pushed."""
+        return self._pdm.octets(samples, half_words=True) if self.halfwords() > 1 else samples.astype("<i2").tobytes()
+
+    def _clocks_of_side_set(self) -> int:
+        return self.registers.get(self.PINCTRL, 0) >> 29
 
     def on_write(self, offset: int, value: int) -> None:
         super().on_write(offset, value)
@@ -43,7 +59,8 @@ class Pio(Peripheral):
         threshold = shift >> 20 & 0x1F or 32
         if not shift & 1 << 16:
             raise DeviceError("the PIO program pushes nothing: AUTOPUSH is off")
-        cycles = cycles_a_sample(StateMachine(words, wrap, threshold, bool(shift & 1 << 18)))
+        machine = StateMachine(words, wrap, threshold, bool(shift & 1 << 18), self._clocks_of_side_set())
+        cycles = self.halfwords() * (cycles_a_push(machine) if self.halfwords() > 1 else cycles_a_sample(machine))
         divider = (self.registers.get(self.CLKDIV, 0) >> 8) / 256
         rate = self._clocks.system_hz / divider / cycles if divider else 0.0
         if abs(rate / self._wanted_hz - 1) > _RATE_ERROR:
@@ -137,16 +154,16 @@ class Dma(Peripheral):
         if not self._microphone.ready():
             self._stood_still = True
             return None
-        return self._since_s + self._channel(self._listening)[2] * self._pio.sample_s
+        return self._since_s + self._channel(self._listening)[2] // self._pio.halfwords() * self._pio.sample_s
 
     def advance(self) -> None:
         while (due := self.due_s()) is not None and due <= self.board.now_s and self._listening is not None:
             channel = self._listening
             _, write, count, _ = self._channel(channel)
-            samples = self._microphone.samples(count)
+            samples = self._microphone.samples(count // self._pio.halfwords())
             if samples is None:
                 return
-            self.board.write_memory(write, samples.tobytes())
+            self.board.write_memory(write, self._pio.said(samples))
             self.registers[0x40 * channel + 4] = write + 2 * count
             self._since_s = self.board.now_s if self._stood_still else due
             self._listening, self._stood_still = None, False

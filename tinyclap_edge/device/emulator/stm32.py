@@ -5,11 +5,9 @@ Names of registers and bits are the reference manuals' (RM0090, RM0433).
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
 
 _LSI_HZ = 32_000
@@ -198,100 +196,3 @@ class BackupDomain(Peripheral):
     def on_write(self, offset: int, value: int) -> None:
         if self._power.registers.get(self._control, 0) & 1 << 8:  # DBP
             super().on_write(offset, value)
-
-
-class ReceiveLine:
-    """The receiving half of a USART: bytes of the wire into a DMA stream, and a flag when the line goes quiet behind them."""
-
-    def __init__(self, wire: SerialWire, dma: Dma, stream: int, source: int) -> None:
-        self._wire, self._dma, self._stream, self._source = wire, dma, stream, source
-        self.idle_at: float | None = None
-        self.lost = 0
-
-    def due_s(self) -> float | None:
-        """When a byte is complete, or the line has been quiet for the time of one."""
-        times = [t for t in (self._wire.due_s(), self.idle_at) if t is not None]
-        return min(times, default=None)
-
-    def advance(self, now_s: float) -> bool:
-        """Takes what is complete; whether the line has just gone quiet."""
-        while (byte := self._wire.take(now_s)) is not None:
-            if self._dma.enabled(self._stream, self._source):
-                self._dma.push(self._stream, bytes([byte]))
-            else:
-                self.lost += 1
-            self.idle_at = now_s + self._wire.byte_s
-        if self.idle_at is None or now_s < self.idle_at:
-            return False
-        self.idle_at = None
-        return True
-
-
-class TransmitLine:
-    """The sending half of a USART: one byte in the shift register, one waiting; whoever looks at TXE waits until it is set."""
-
-    def __init__(self, wire: SerialWire) -> None:
-        self._wire, self._free_at = wire, 0.0
-
-    def send(self, byte: int, now_s: float) -> None:
-        """A byte into the data register."""
-        self._free_at = max(self._free_at, now_s) + self._wire.byte_s
-        self._wire.put(bytes([byte]))
-
-    @property
-    def ready_s(self) -> float:
-        """When the data register is empty."""
-        return self._free_at - self._wire.byte_s
-
-
-class FrameReceiver(Peripheral, ABC):
-    """A receiver of audio frames that feeds a double-buffered DMA stream half by half; a chip's SPI or SAI derives from it."""
-
-    def __init__(self, base: int, microphone: Microphone, dma: Dma, stream: int, source: int) -> None:
-        super().__init__(base)
-        self.microphone, self._dma, self._stream, self._source = microphone, dma, stream, source
-
-    def reset(self, cause: ResetCause) -> None:
-        """Off."""
-        super().reset(cause)
-        self._next: float | None = None
-
-    @abstractmethod
-    def rate_hz(self) -> float:
-        """Frames a second as the registers have it."""
-
-    @abstractmethod
-    def channels(self) -> int:
-        """Half words of a frame that go to DMA."""
-
-    @abstractmethod
-    def listening(self) -> bool:
-        """Whether the registers have it running."""
-
-    def _half_samples(self) -> int:
-        return self._dma.items(self._stream) // self.channels()
-
-    def begin(self) -> None:
-        """The first frame begins now, if the receiver is on."""
-        if self._next is None and self.listening() and self._dma.enabled(self._stream, self._source):
-            self.microphone.begin(self._half_samples())
-            self._next = self.board.now_s + self._half_samples() / self.rate_hz()
-
-    def due_s(self) -> float | None:
-        if self._next is None:
-            return None
-        self._next = self.microphone.due_s(self._next, self.board.now_s)
-        return self._next if self.microphone.ready() else None
-
-    def advance(self) -> None:
-        count = self._half_samples()
-        samples = self.microphone.samples(count)
-        if samples is None or self._next is None:
-            return
-        self._next += count / self.rate_hz()
-        if not self._dma.enabled(self._stream, self._source):
-            return
-        frames = bytearray()
-        for sample in samples.astype("<i2"):
-            frames += sample.tobytes() + b"\x55\xaa" * (self.channels() - 1)  # nobody drives the other slot
-        self._dma.push(self._stream, bytes(frames))

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.chips import Chip
 from tinyclap_edge.device.emulator.cortex_m import CortexM
 from tinyclap_edge.device.emulator.flash_array import FlashArray
+from tinyclap_edge.device.emulator.pdm import OVERSAMPLING
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ReadyBits, ResetCause
-from tinyclap_edge.device.emulator.stm32 import (
-    BackupDomain,
-    Dma,
-    FrameReceiver,
-    IndependentWatchdog,
-    ReceiveLine,
-    Timer2,
-    TransmitLine,
-)
+from tinyclap_edge.device.emulator.stm32 import BackupDomain, Dma, IndependentWatchdog, Timer2
+from tinyclap_edge.device.emulator.stm32_sound import FrameReceiver, i2s_frames
+from tinyclap_edge.device.emulator.stm32_usart import Usart
 
 _CRYSTAL_HZ, _HSI_HZ = 12_000_000, 16_000_000
 _TIM2_HZ = 84_000_000
@@ -76,46 +73,16 @@ class Rcc(ReadyBits):
         return self._pll_input_hz() * (word >> 6 & 511) / max(word >> 28 & 7, 1)
 
 
-class Usart(Peripheral):
+class Usart1(Usart):
     """USART1."""
 
-    SR, DR, BRR, CR1, CR3 = 0x00, 0x04, 0x08, 0x0C, 0x14
-    IN_SILENCE = True
-    IDLE, TC_TXE, UE, IDLEIE, DMAR = 1 << 4, 3 << 6, 1 << 13, 1 << 4, 1 << 6
-    LINE = 37
-
-    def __init__(self, wire: SerialWire, rcc: Rcc, dma: Dma, stream: int) -> None:
-        super().__init__(0x40011000)
-        self._wire, self._rcc = wire, rcc
-        self._in = ReceiveLine(wire, dma, stream, self.base + self.DR)
-        self._out = TransmitLine(wire)
-
-    def baud(self) -> float:
-        """As BRR has it."""
-        return self._rcc.apb2_hz() / max(self.registers.get(self.BRR, 0), 1)
+    STATUS, RECEIVED, SEND, BRR, CR1 = 0x00, 0x04, 0x04, 0x08, 0x0C
+    UE, LINE = 1 << 13, 37
 
     def on_read(self, offset: int) -> int:
-        if offset == self.SR:
-            self.board.pause(self._out.ready_s)
-            return super().on_read(offset) | self.TC_TXE
-        if offset == self.DR:  # behind a read of SR this clears IDLE
-            self.registers[self.SR] = 0
-            self.board.set_line(self.LINE, False)
+        if offset == self.RECEIVED:  # behind a read of the status this clears IDLE
+            self.forget_quiet()
         return super().on_read(offset)
-
-    def on_write(self, offset: int, value: int) -> None:
-        if offset == self.DR and self.registers.get(self.CR1, 0) & self.UE:
-            self._out.send(value & 0xFF, self.board.now_s)
-        elif offset not in (self.SR, self.DR):
-            super().on_write(offset, value)
-
-    def due_s(self) -> float | None:
-        return self._in.due_s()
-
-    def advance(self) -> None:
-        if self._in.advance(self.board.now_s):
-            self.registers[self.SR] = self.IDLE
-            self.board.set_line(self.LINE, bool(self.registers.get(self.CR1, 0) & self.IDLEIE))
 
 
 class I2s(FrameReceiver):
@@ -128,15 +95,22 @@ class I2s(FrameReceiver):
         super().__init__(0x40003800, microphone, dma, stream, 0x40003800 + self.DR)
         self._rcc = rcc
 
-    def rate_hz(self) -> float:
-        """Frames of two slots; 32 bits each with CHLEN."""
-        word = self.registers.get(self.I2SPR, 0)
-        bits = 64 if self.registers.get(self.I2SCFGR, 0) & 1 else 32
-        return self._rcc.plli2s_hz() / (bits * (2 * (word & 255) + (word >> 8 & 1)))
+    def _slots_of_32_bits(self) -> bool:
+        """CHLEN. With 16 bits nothing stands between the slots: every clock brings a bit of a PDM microphone."""
+        return bool(self.registers.get(self.I2SCFGR, 0) & 1)
 
-    def channels(self) -> int:
-        """Left and right."""
-        return 2
+    def rate_hz(self) -> float:
+        """Two slots of 32 bits a sample, or 64 bits of PDM: the same number of clocks."""
+        word = self.registers.get(self.I2SPR, 0)
+        return self._rcc.plli2s_hz() / (OVERSAMPLING * (2 * (word & 255) + (word >> 8 & 1)))
+
+    def items(self) -> int:
+        """Left and right, or four half words of bits."""
+        return 2 if self._slots_of_32_bits() else OVERSAMPLING // 16
+
+    def said(self, samples: np.ndarray) -> bytes:
+        """Frames, or bits."""
+        return i2s_frames(samples, 2) if self._slots_of_32_bits() else self.pdm.octets(samples, half_words=True)
 
     def listening(self) -> bool:
         """I2S on, and DMA asked for."""
@@ -212,7 +186,7 @@ def make_chip(board: Board, wire: SerialWire, microphone: Microphone) -> Chip:
         Timer2(0x40000000, _TIM2_HZ),
         BackupDomain(0x40002800, power, 0x00),
         IndependentWatchdog(0x40003000),
-        Usart(wire, rcc, dma2, 2),
+        Usart1(0x40011000, wire, rcc.apb2_hz, dma2, 2),
         I2s(microphone, rcc, dma1, 3),
     ]  # fmt: skip
     return Chip(CortexM(board.clock_hz), peripherals, flash, _FLASH)

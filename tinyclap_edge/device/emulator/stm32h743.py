@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.chips import Chip
 from tinyclap_edge.device.emulator.cortex_m import CortexM
 from tinyclap_edge.device.emulator.flash_array import FlashArray
+from tinyclap_edge.device.emulator.pdm import OVERSAMPLING
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ReadyBits, ResetCause
-from tinyclap_edge.device.emulator.stm32 import (
-    BackupDomain,
-    Dma,
-    FrameReceiver,
-    IndependentWatchdog,
-    ReceiveLine,
-    Timer2,
-    TransmitLine,
-)
+from tinyclap_edge.device.emulator.stm32 import BackupDomain, Dma, IndependentWatchdog, Timer2
+from tinyclap_edge.device.emulator.stm32_sound import FrameReceiver, i2s_frames
+from tinyclap_edge.device.emulator.stm32_usart import Usart
 
 _OUTSIDE_HZ, _HSI_HZ = 8_000_000, 64_000_000
 _TIM2_HZ = 240_000_000
@@ -76,46 +73,17 @@ class Rcc(ReadyBits):
         return self._pll_p_hz(self.PLL3DIVR, 20) if self.registers.get(self.D2CCIP1R, 0) & 7 == 2 else 0.0
 
 
-class Usart(Peripheral):
+class Usart3(Usart):
     """USART3."""
 
-    CR1, CR3, BRR, ISR, ICR, RDR, TDR = 0x00, 0x08, 0x0C, 0x1C, 0x20, 0x24, 0x28
-    IN_SILENCE = True
-    IDLE, TC_TXE, UE = 1 << 4, 3 << 6, 1 << 0
-    LINE = 39
-
-    def __init__(self, wire: SerialWire, rcc: Rcc, dma: Dma, stream: int) -> None:
-        super().__init__(0x40004800)
-        self._rcc = rcc
-        self._in = ReceiveLine(wire, dma, stream, self.base + self.RDR)
-        self._out = TransmitLine(wire)
-
-    def baud(self) -> float:
-        """As BRR has it."""
-        return self._rcc.apb1_hz() / max(self.registers.get(self.BRR, 0), 1)
-
-    def on_read(self, offset: int) -> int:
-        if offset != self.ISR:
-            return super().on_read(offset)
-        self.board.pause(self._out.ready_s)
-        return super().on_read(offset) | self.TC_TXE
+    CR1, BRR, STATUS, ICR, RECEIVED, SEND = 0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28
+    UE, LINE = 1 << 0, 39
 
     def on_write(self, offset: int, value: int) -> None:
-        if offset == self.TDR and self.registers.get(self.CR1, 0) & self.UE:
-            self._out.send(value & 0xFF, self.board.now_s)
-        elif offset == self.ICR:
-            self.registers[self.ISR] = self.registers.get(self.ISR, 0) & ~value
-            self.board.set_line(self.LINE, False)
-        elif offset not in (self.ISR, self.TDR):
+        if offset == self.ICR and value & self.IDLE:
+            self.forget_quiet()
+        elif offset != self.ICR:
             super().on_write(offset, value)
-
-    def due_s(self) -> float | None:
-        return self._in.due_s()
-
-    def advance(self) -> None:
-        if self._in.advance(self.board.now_s):
-            self.registers[self.ISR] = self.IDLE
-            self.board.set_line(self.LINE, bool(self.registers.get(self.CR1, 0) & self.IDLE))
 
 
 class DmaMux(Peripheral):
@@ -130,32 +98,42 @@ class DmaMux(Peripheral):
 
 
 class Sai(FrameReceiver):
-    """SAI1, block A, as a master that receives frames of two slots of 32 bits; other frames are not modelled."""
+    """SAI1, block A, as a master that receives: I2S of two slots of 32 bits, or the PDM interface with its first two microphones."""
 
-    CR1, FRCR, SLOTR, DR = 0x04, 0x0C, 0x10, 0x20
+    CR1, FRCR, SLOTR, DR, PDMCR = 0x04, 0x0C, 0x10, 0x20, 0x44
     REQUEST = 87
-    # master receive, 16 bits of data, sampled on the rising edge, on, DMA, no master clock
-    LISTENS = 1 | 4 << 5 | 1 << 9 | 1 << 16 | 1 << 17 | 1 << 19
-    I2S_FRAME = 63 | 31 << 8 | 1 << 16 | 1 << 18
+    RUNS = 1 | 1 << 16 | 1 << 17 | 1 << 19  # master receive, on, DMA, no master clock
+    DATA_AND_EDGE = 0x3EC  # of CR1: protocol, data size, bit order, edge
+    # (data size and edge of CR1, FRCR, SLOTR, PDMCR)
+    I2S = (4 << 5 | 1 << 9, 63 | 31 << 8 | 1 << 16 | 1 << 18, 2 << 6 | 1 << 8 | 1 << 16, 0)
+    PDM = (2 << 5, 15 | 1 << 17, 1 << 8 | 1 << 16, 1 | 1 << 8)
 
     def __init__(self, microphone: Microphone, rcc: Rcc, dma: Dma, mux: DmaMux, stream: int) -> None:
         super().__init__(0x40015800, microphone, dma, stream, 0x40015800 + self.DR)
         self._rcc, self._mux = rcc, mux
 
-    def rate_hz(self) -> float:
-        """Frames a second."""
-        divider, bits = self.registers.get(self.CR1, 0) >> 20 & 63, (self.registers.get(self.FRCR, 0) & 255) + 1
-        return self._rcc.sai1_hz() / max(divider, 1) / bits
+    def _form(self) -> tuple[int, int, int, int]:
+        cr1, frcr, slotr, pdmcr = (self.registers.get(at, 0) for at in (self.CR1, self.FRCR, self.SLOTR, self.PDMCR))
+        return cr1 & self.DATA_AND_EDGE, frcr, slotr, pdmcr
 
-    def channels(self) -> int:
-        """Slots that are taken."""
-        return (self.registers.get(self.SLOTR, 0) >> 16).bit_count()
+    def rate_hz(self) -> float:
+        """Frames a second; of PDM, whose frame has eight bits of each of two microphones, eight make a sample."""
+        divider, bits = self.registers.get(self.CR1, 0) >> 20 & 63, (self.registers.get(self.FRCR, 0) & 255) + 1
+        return self._rcc.sai1_hz() / max(divider, 1) / bits / (self.items() if self._form() == self.PDM else 1)
+
+    def items(self) -> int:
+        """One half word, or eight bytes of bits."""
+        return OVERSAMPLING // 8 if self._form() == self.PDM else 1
+
+    def said(self, samples: np.ndarray) -> bytes:
+        """Samples, or bits."""
+        return self.pdm.octets(samples) if self._form() == self.PDM else i2s_frames(samples, 1)
 
     def listening(self) -> bool:
-        """On, with the frame of I2S, and the request on its stream."""
+        """On, with frames of either kind, and the request on its stream."""
         return (
-            self.registers.get(self.CR1, 0) & self.LISTENS == self.LISTENS
-            and self.registers.get(self.FRCR, 0) == self.I2S_FRAME
+            self.registers.get(self.CR1, 0) & self.RUNS == self.RUNS
+            and self._form() in (self.I2S, self.PDM)
             and self._mux.request(self._stream) == self.REQUEST
         )
 
@@ -256,7 +234,7 @@ def make_chip(board: Board, wire: SerialWire, microphone: Microphone) -> Chip:
         Timer2(0x40000000, _TIM2_HZ),
         BackupDomain(0x58004000, power, 0x00),
         IndependentWatchdog(0x58004800),
-        Usart(wire, rcc, dma1, 1),
+        Usart3(0x40004800, wire, rcc.apb1_hz, dma1, 1),
         Sai(microphone, rcc, dma1, mux, 0),
     ]  # fmt: skip
     return Chip(CortexM(board.clock_hz), peripherals, flash, _FLASH)

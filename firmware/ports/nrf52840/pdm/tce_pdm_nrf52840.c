@@ -19,6 +19,8 @@ enum {
     INT_END = 1U << 2
 };
 
+const uint32_t tce_chip_sample_ns = 62500;
+
 static tce_port_audio *capture;
 static uint32_t filling; /* the half whose address DMA has */
 static uint32_t next;    /* the half whose address it gets */
@@ -49,7 +51,7 @@ int tce_chip_audio_start(tce_port_audio *audio) {
 
 /* Both events are there when the call comes late: the half that has ended is then the one before that which has begun.
  */
-void tce_nrf52840_pdm_interrupt(void) {
+void tce_nrf52840_audio_interrupt(void) {
     const uint32_t ended = filling;
     const int end = TCE_PDM_END != 0U;
     if (TCE_PDM_STARTED != 0U) {
