@@ -15,16 +15,17 @@ from pathlib import Path
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.board_sound import FedSound, Sound
+from tinyclap_edge.device.board_thread import BoardThread
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.chips import find_chip
 from tinyclap_edge.device.emulator.machine import Machine
 from tinyclap_edge.device.emulator.peripheral import ResetCause
 from tinyclap_edge.device.serial_line import SerialLine
-from tinyclap_edge.errors import DeviceError, TinyclapError, UsageError
+from tinyclap_edge.errors import TinyclapError, UsageError
 
 BAUD = 115_200
-_START_S, _STOP_S = 20.0, 30.0
+_START_S = 20.0
 
 
 class _Line(SerialLine):
@@ -59,9 +60,7 @@ class ChipBoard:
         self.machine = Machine(board, image, chip, wire, microphone, real_time=paced)
         if isinstance(sound, FedSound):
             sound.on_feed = self.line.wake
-        self.failure: TinyclapError | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._ended = threading.Event()  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
+        self._thread = BoardThread(self.machine.run)
 
     def __enter__(self) -> ChipBoard:
         self.machine.power_up()
@@ -80,25 +79,19 @@ class ChipBoard:
             self._labels[at : at + len(data)] = data
             self._flash.write_bytes(self._labels)
 
-    def _run(self) -> None:
-        try:
-            self.machine.run()
-        except TinyclapError as error:
-            self.failure = error
-        finally:
-            self._ended.set()
-
     def join(self) -> None:
         """Wait until the board fails, and say why. An interrupt (Ctrl-C) comes through."""
-        while not self._ended.wait(0.2):
-            pass
-        if self.failure is not None:
-            raise self.failure
+        self._thread.join()
 
     @property
     def running(self) -> bool:
         """Whether the board has not failed."""
-        return not self._ended.is_set()
+        return self._thread.running
+
+    @property
+    def failure(self) -> TinyclapError | None:
+        """Why it does not run any more."""
+        return self._thread.failure
 
     @property
     def resets(self) -> int:
@@ -108,6 +101,5 @@ class ChipBoard:
     def stop(self) -> None:
         """Take the board's power away."""
         self.machine.stop()
-        if not self._ended.wait(_STOP_S):
-            raise DeviceError("the emulated board does not stop", "end this program")
+        self._thread.await_end()
         self.line.close()

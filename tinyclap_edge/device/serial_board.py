@@ -20,6 +20,7 @@ import numpy as np
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.board_files import FlashFile, LinkFile, SoundFile, WaitFile, WatchdogFile
 from tinyclap_edge.device.board_sound import FedSound, Sound
+from tinyclap_edge.device.board_thread import BoardThread
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.semihosting import GuestDevice, SemihostingFiles
 from tinyclap_edge.device.emulator.unicorn_target import virtual_board
@@ -78,9 +79,7 @@ class EmulatorBoard:
             memory.show(0, bytes(memory.content))
         if isinstance(sound, FedSound):
             sound.on_feed = self.line.wake
-        self.failure: TinyclapError | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._ended = threading.Event()  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
+        self._thread = BoardThread(self._run)
 
     def __enter__(self) -> EmulatorBoard:
         self._thread.start()
@@ -90,13 +89,8 @@ class EmulatorBoard:
         self.stop()
 
     def _run(self) -> None:
-        try:
-            while not self._runs_to_its_end():
-                self._watchdog.reset()
-        except TinyclapError as error:
-            self.failure = error
-        finally:
-            self._ended.set()
+        while not self._runs_to_its_end():
+            self._watchdog.reset()
 
     def _runs_to_its_end(self) -> bool:
         """One run from the reset on; False when the watchdog ended it. Memory stays as it was, as in a chip."""
@@ -120,24 +114,28 @@ class EmulatorBoard:
 
     def join(self) -> None:
         """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
-        while not self._ended.wait(0.2):
-            pass
-        if self.failure is not None:
-            raise self.failure
+        self._thread.join()
 
     @property
     def running(self) -> bool:
         """Whether the firmware has neither ended nor failed."""
-        return not self._ended.is_set()
+        return self._thread.running
+
+    @property
+    def failure(self) -> TinyclapError | None:
+        """Why it does not run any more, where it failed."""
+        return self._thread.failure
 
     def stop(self) -> None:
         """End the firmware: it hears that neither sound nor bytes can come any more."""
         self._watchdog.close()
         self._waiting.stopped = True
         self.line.wake()
-        if not self._ended.wait(_STOP_S):  # in an endless loop of its own
+        try:
+            self._thread.await_end()
+        except DeviceError:  # in an endless loop of its own
             self._machine.engine.emu_stop()
-            raise DeviceError("the emulated board does not stop", "end this program")
+            raise
         self._machine = None  # unicorn is freed here: at the interpreter's own end it crashes
         self.line.close()
 
