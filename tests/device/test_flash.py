@@ -29,7 +29,7 @@ from tinyclap_edge.device.build import BuildResult
 from tinyclap_edge.device.chip_board import ChipBoard
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.flash import Identity, Place, check, check_size, find_tool, flash, wait_for_board
-from tinyclap_edge.device.flash_image import flat_image, make_image
+from tinyclap_edge.device.flash_image import flat_parts
 from tinyclap_edge.device.flash_tools import BOARDS, TOOLS, Choice, Job, choose_tool
 from tinyclap_edge.device.link_port import PortStream
 from tinyclap_edge.device.platformio_project import read_project
@@ -122,7 +122,8 @@ def test_a_board_is_flashed_and_says_who_it_is(desk: Desk, no_platformio: None) 
     said: list[str] = []
     done = flash(ready(desk), say=said.append, banner_s=20)
     assert (done.board, done.tool, done.device.encoder_id) == ("stm32f4", "openocd", "e00000000000009f")
-    assert done.image_bytes == len(flat_image(read_elf(built_firmware().elf), BOARD)[1])
+    parts = flat_parts(read_elf(built_firmware().elf), BOARD)
+    assert done.image_bytes == sum(len(part.data) for part in parts)
     arguments = (desk.folder / "arguments").read_text()
     assert (
         "interface/stlink.cfg" in arguments and "target/stm32f4x.cfg" in arguments and "verify reset exit" in arguments
@@ -211,19 +212,6 @@ def test_every_tool_of_every_board_has_a_command_with_the_image(board: str) -> N
         assert TOOLS[name].through != "port" or "/dev/ttyX" in command
         assert TOOLS[name].through != "probe" or any("PROBE" in word for word in command)
         assert TOOLS[name].through != "drive" or "/drive" in command
-
-
-def test_a_flat_image_is_what_the_segments_say(tmp_path: Path) -> None:
-    image = read_elf(built_firmware().elf)
-    start, flat = flat_image(image, BOARD)
-    assert start == min(s.address for s in image.segments)
-    for segment in image.segments:
-        assert flat[segment.address - start :].startswith(segment.data)
-    with pytest.raises(DoesNotFit, match="outside of nrf52840's flash"):
-        flat_image(image, find_board("nrf52840"))
-    elf = tmp_path / "firmware.elf"
-    elf.write_bytes(built_firmware().elf.read_bytes())
-    assert make_image(elf, BOARD, "bin", "").path.read_bytes() == flat
 
 
 def test_uf2_blocks_hold_the_image_in_order() -> None:

@@ -23,7 +23,7 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_file_for_esptool_is_the_flash_from_its_first_byte_on(elf: Path, tmp_path: Path) -> None:
     copy = tmp_path / "firmware.elf"
     copy.write_bytes(elf.read_bytes())
-    made = make_image(copy, ProbedBoard(elf, NAME).board, "bin", "")
+    (made,) = make_image(copy, ProbedBoard(elf, NAME).board, "bin", "").parts
     flat = made.path.read_bytes()
     assert (made.offset, flat[:8]) == (0, MAGIC)
     image = read_elf(elf)

@@ -51,7 +51,8 @@ def test_the_uf2_file_holds_the_image_block_by_block(elf: Path, tmp_path: Path) 
     copy = tmp_path / "firmware.elf"
     copy.write_bytes(elf.read_bytes())
     board = ProbedBoard(elf, NAME).board
-    blocks = make_image(copy, board, "uf2", "0xe48bff56").path.read_bytes()
+    (made,) = make_image(copy, board, "uf2", "0xe48bff56").parts
+    blocks = made.path.read_bytes()
     memory = bytearray()
     for number in range(len(blocks) // BLOCK):
         block = blocks[number * BLOCK : (number + 1) * BLOCK]

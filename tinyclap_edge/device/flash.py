@@ -176,7 +176,9 @@ def flash(ready: Ready, toolchain: str | None = None, say: Say = lambda text: No
         image = make_image(built.elf, board, kind.image, ready.choice.detail)
         size, tool = image.bytes_written, kind.name
         say(f"flashing {size:,} bytes ({size / board.flash.size_bytes:.1%} of {board.flash.name}) by {tool}")
-        job = Job((), "", image.path, image.address, image.offset, ready.port, ready.place.probe, ready.place.drive)
+        first, *more = image.parts
+        job = Job((), "", first.path, first.address, first.offset, ready.port, ready.place.probe, ready.place.drive,
+                  more=tuple(more))  # fmt: skip
         upload(ready.project, board, ready.choice, job, built.toolchain, on_line)
     say(f"waiting for {board.name} on {ready.port}")
     device = wait_for_board(ready.port, ready.baud, ready.identity, banner_s)

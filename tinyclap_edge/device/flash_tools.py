@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyclap_edge.boards import Board
+from tinyclap_edge.device.flash_image import FlashPart
+from tinyclap_edge.device.in_turn import in_turn
 from tinyclap_edge.device.registry_project import built_by_registry
 from tinyclap_edge.errors import ToolMissing, UsageError
 
@@ -33,6 +35,7 @@ class Job:
     probe: str = ""
     drive: str = ""  # where a UF2 drive is mounted
     baud: int = 0  # of the upload, where the tool takes one
+    more: tuple[FlashPart, ...] = ()  # files behind the first, where label slots stand between
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,10 @@ def _openocd(job: Job) -> list[str]:
 
 def _st_flash(job: Job) -> list[str]:
     probe = ["--serial", job.probe] if job.probe else []
-    return [*job.program, *probe, "--reset", "write", str(job.image), f"{job.address:#010x}"]
+    files = [(job.image, job.address), *((part.path, part.address) for part in job.more)]
+    writes = [[*job.program, *probe, "write", str(path), f"{address:#010x}"] for path, address in files]
+    writes[-1].insert(len(job.program) + len(probe), "--reset")
+    return in_turn(writes)
 
 
 def _pyocd(job: Job) -> list[str]:
@@ -90,6 +96,7 @@ def _esptool(job: Job) -> list[str]:
         "write-flash",
         hex(job.offset),
         str(job.image),
+        *(word for part in job.more for word in (hex(part.offset), str(part.path))),
     ]
 
 
