@@ -30,6 +30,7 @@ MEASUREMENTS = (
     "link",
     "label_updates",
     "verify",
+    "gate",
     "stream",
     "console",
 )  # modules with main(), one result file each

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.fuzz_targets import TARGETS
-from benchmarks.markdown import code, number, table
+from benchmarks.markdown import code, number, percent, share, table
 from benchmarks.store import Results
 
 
@@ -62,12 +62,12 @@ def power_cuts(results: Results) -> str:
     """Outcomes of every cut, by geometry of the flash."""
     rows = []
     for row in results["label_updates"]["cuts"]:
-        sector, sectors, unit = row["geometry"]
+        sector, sectors, unit, room = (*row["geometry"], 0)[:4]
         for which, name in (("first", "of an update"), ("second", "of the next update, behind each of those")):
             o = row[which]
             rows.append(
                 [
-                    f"{number(sector)} x {sectors}, {unit}", name, number(o["cuts"]), number(o["old"]),
+                    f"{number(sector)} x {sectors}, {unit}" + ", erased in the background" * (room > 0), name, number(o["cuts"]), number(o["old"]),
                     number(o["new"]), str(o["neither"]), str(o["repaired"]),
                 ]
             )  # fmt: skip
@@ -122,6 +122,32 @@ def golden(results: Results) -> str:
     return table(head, rows, right=(5,))
 
 
+def gate_rates(results: Results) -> str:
+    """What a gate misses and spares, by the miss rate that was asked for."""
+    rows = [
+        [percent(row["asked"]), share(row["missed"]), share(row["shut"]), str(row["comparisons"]),
+         number(row["vectors"])]
+        for row in results["gate"]["rates"]
+    ]  # fmt: skip
+    head = ["asked: missed at most", "events missed (measured)", "ambient windows that stay shut (measured)", "comparisons",
+            "vectors on which the C equals scikit-learn"]  # fmt: skip
+    return table(head, rows, right=(0, 3, 4))
+
+
+def gate_costs(results: Results) -> str:
+    """Instructions of a hop by part, and the share that the gate saves."""
+    rows = [
+        [
+            row["title"].split(" (")[0], f"{row['student']} {code(row['encoder'][:8])}", number(row["frontend"]),
+            number(row["gate"]), number(row["encoder_instructions"]), number(row["labels"]),
+            share(row["time_saved"], count=False),
+        ]
+        for row in results["gate"]["boards"]
+    ]  # fmt: skip
+    head = ["board", "student, encoder", "log-mel (emulated)", "gate", "encoder", "scores", "saved on ambient sound"]
+    return table(head, rows, right=(2, 3, 4, 5))
+
+
 Table = Callable[[Results], str]
 
 BY_MEASUREMENT: dict[str, dict[str, Table]] = {
@@ -130,4 +156,5 @@ BY_MEASUREMENT: dict[str, dict[str, Table]] = {
     "label_updates": {"label-push": label_push, "power-cuts": power_cuts, "pack-damage": pack_damage},
     "stream": {"stream": stream},
     "verify": {"golden": golden},
+    "gate": {"gate-rates": gate_rates, "gate-costs": gate_costs},
 }

@@ -66,7 +66,7 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_cuts(tmp_path_factory.mktemp("cuts") / "label_cuts")
 
 
-@pytest.mark.parametrize("geometry", [(512, 4, 4), (1024, 1, 256)])
+@pytest.mark.parametrize("geometry", [(512, 4, 4, 0), (1024, 1, 256, 0), (2048, 1, 32, 2048)])
 def test_cut_power_leaves_the_old_pack_or_the_new_one(cuts: Path, tmp_path: Path, geometry) -> None:
     packs = pack_bytes(6, seed=1), pack_bytes(12, seed=2), pack_bytes(7, seed=3)
     found = cut_power(cuts, tmp_path, packs, geometry)

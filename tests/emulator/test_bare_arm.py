@@ -112,7 +112,7 @@ def test_power_cut_at_every_operation_of_a_push_leaves_the_old_labels_or_the_new
         board.line.said.clear()
         board.power_up()
         try:
-            push(link_of(board, tries=1), new)
+            push(link_of(board, tries=4), new)  # COMMIT waits where an erase goes on in the background
         except TinyclapError:
             assert machine.dark
         if not machine.dark:
