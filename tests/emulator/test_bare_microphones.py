@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli.command import cli, refused
+from device.images import fake_config, fake_parts
 from emulator.bare_boards import ProbedBoard, bare_image
 from pdm_reference import CHUNK, decimate, snr_db
 
 from tinyclap_edge.boards import find_board
 from tinyclap_edge.device.bare_ports import PORTS, port_files, with_microphone
 from tinyclap_edge.device.emulator.pdm import Modulator
+from tinyclap_edge.device.platformio_project import write_project
 from tinyclap_edge.errors import UsageError
 
 HALF = 160  # samples of the probe's halves
@@ -122,3 +125,16 @@ def test_an_image_has_the_driver_of_one_microphone(name: str, kind: str) -> None
 def test_a_microphone_without_a_driver_is_refused_by_name(name: str, kind: str, fact: str) -> None:
     with pytest.raises(UsageError, match=f"{name} has {fact}"):
         with_microphone(find_board(name), kind)
+
+
+def test_the_exported_project_has_the_driver_that_is_asked_for(tmp_path: Path) -> None:
+    for kind, drivers in (("i2s", {"tce_i2s_stm32h743.c"}), ("pdm", {"tce_pdm_stm32h743.c", "tce_pdm.c", "tce_pdm.h"})):
+        board = with_microphone(find_board("stm32h7"), kind)
+        write_project(tmp_path / kind, board, fake_parts(tmp_path / f"{kind}-parts"), fake_config())
+        names = {path.name for path in (tmp_path / kind / "src" / "port").iterdir()}
+        assert {name for name in names if name.startswith(("tce_i2s", "tce_pdm"))} == drivers
+
+
+def test_export_refuses_a_microphone_for_a_board_without_drivers() -> None:
+    arguments = ["export", "--board", "rp2350", "--microphone", "pdm", "--labels", "rain", "--out", "x"]
+    refused(cli(*arguments), 2, "rp2350 has no drivers of its own", "esp32c3")

@@ -12,6 +12,7 @@ from tinyclap_edge.cli.output import progress, result, say, table, verb, warn
 
 @verb("export")
 @click.option("--board", required=True, help="Board to export for; `tinyclap-edge boards` lists them.")
+@click.option("--microphone", type=click.Choice(["i2s", "pdm"]), help="What is wired to the board; by default what its entry says. A bare image has the driver of one.")  # fmt: skip
 @click.option("--labels", "labels", help="Sounds in words, separated by commas.")
 @click.option("--labels-file", type=click.Path(dir_okay=False), help="One label a line, instead of --labels.")
 @click.option("--background", help="What it sounds like when it is none of these, in words: a row that is never heard itself.")  # fmt: skip
@@ -40,6 +41,7 @@ def command(**options: Any) -> dict[str, Any]:
     """Write encoder, labels, golden vectors, C library, firmware project and report for a board."""
     from tinyclap_edge.boards import find_board
     from tinyclap_edge.bundle.export import ExportRequest, export_bundle
+    from tinyclap_edge.device.bare_ports import with_microphone
     from tinyclap_edge.fit.cost import Use
     from tinyclap_edge.fit.shipped import best_shipped
     from tinyclap_edge.gate.file import read_gate
@@ -47,6 +49,8 @@ def command(**options: Any) -> dict[str, Any]:
     from tinyclap_edge.students.presets import find_student
 
     board = find_board(options["board"])
+    if options["microphone"]:
+        board = with_microphone(board, options["microphone"])
     labels = parse_labels(_label_text(options["labels"], options["labels_file"]))
     if options["student"]:
         student = find_student(options["student"])

@@ -1,6 +1,6 @@
 /* A PDM microphone (MP34DT05 ...): data GPIO2, clock GPIO3; its L/R pin to ground. The state machine makes the clock of
  * 1.024 MHz and takes a bit when it rises: what the microphone has put there while it was low. tce_pdm.c makes sound of
- * the bits, which takes this core about a seventh of its time. */
+ * the bits, which takes this core about a fifth of its time. */
 #include "tce_pdm.h"
 #include "tce_rp2040_sound.h"
 
