@@ -130,8 +130,9 @@ def test_a_file_of_two_gigabytes_is_refused_before_it_is_read_and_the_port_not_o
     with path.open("wb") as file:
         os.truncate(file.fileno(), 2 << 30)
     started = time.perf_counter()
-    with pytest.raises(CorruptFile, match=r"2,147,483,648 bytes; a label pack has at most 281,636"):
+    with pytest.raises(CorruptFile, match=r"2,147,483,648 bytes; a label pack has at most 281,636") as caught:
         run("push", str(path), "--port", "/dev/ttyNOT0")
+    assert "labels.tlp" in caught.value.hint
     assert time.perf_counter() - started < 5
 
 

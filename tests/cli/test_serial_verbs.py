@@ -136,6 +136,18 @@ def test_a_microphone_behind_a_port_is_judged(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "heard.wav").stat().st_size > 1000
 
 
+def test_a_file_that_cannot_be_written_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with built_firmware().on_this_pc(tmp_path) as board:
+        monkeypatch.setattr("tinyclap_edge.device.mic_level.MIN_S", 0.01)
+        for out in ("nowhere/heard.wav", "heard.xyz"):
+            arguments = ["--port", board.port, "--seconds", "0.25", "--out", str(tmp_path / out)]
+            done = CliRunner().invoke(mic_check.command, arguments, standalone_mode=False)
+            if out.startswith("nowhere"):
+                assert isinstance(done.exception, UsageError) and "cannot write" in done.exception.fact
+            else:
+                assert done.exception is None and (tmp_path / out).read_bytes().startswith(b"RIFF")
+
+
 def test_a_port_that_somebody_else_has_open_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with SerialLine() as line:
         holder = PortStream(line.port)

@@ -49,8 +49,13 @@ def test_labels_go_through_the_text_side_of_the_students_teacher(monkeypatch):
 
 
 def test_a_teacher_that_was_not_fetched_says_how_to_get_it():
-    with pytest.raises(ToolMissing, match="the label 'rain' and 1 more needs the words of msclap-2022") as caught:
+    with pytest.raises(
+        ToolMissing, match="the labels 'rain' and 1 more need the text encoder of msclap-2022"
+    ) as caught:
         encode_labels(["rain", "wind"], student_of("msclap-2022"))
+    assert "teachers fetch msclap-2022" in caught.value.hint
+    with pytest.raises(ToolMissing, match="the label 'rain' needs the text encoder of msclap-2022") as caught:
+        encode_labels(["rain"], student_of("msclap-2022"))
     assert "teachers fetch msclap-2022" in caught.value.hint
 
 

@@ -69,7 +69,8 @@ class Comparison:
         """GateFailed (1) names the figure that grew most, where one grew above the limit."""
         found = self.regressions()
         if found:
-            more = f" (and {len(found) - 1} more figures)" if len(found) > 1 else ""
+            others = len(found) - 1
+            more = f" (and {others} more figure{'s' * (others > 1)})" if others else ""
             raise GateFailed(
                 f"regression: {self.words(found[0])}{more}",
                 "undo the change, or accept it: make its figures the new baseline",

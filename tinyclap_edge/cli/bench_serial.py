@@ -37,8 +37,13 @@ class SerialOptions:
             )
 
 
-def bench_boards(bundle: Bundle, options: SerialOptions, windows: int) -> list[tuple[Wired, dict[str, Any]]]:
-    """Every board that is meant, each in a thread of its own. The first board's error, where one fails, is raised last."""
+def bench_boards(
+    bundle: Bundle, options: SerialOptions, windows: int
+) -> tuple[list[tuple[Wired, dict[str, Any]]], list[tuple[Wired, TinyclapError]]]:
+    """Every board that is meant, each in a thread of its own: what they measured, and those that failed.
+
+    The error of a board that is the only one is raised.
+    """
     from tinyclap_edge.bundle.run import prepare
     from tinyclap_edge.bundle.serial_bench import STAGES, bench_serial, keep_measurement
     from tinyclap_edge.bundle.serial_target import SerialReady
@@ -60,11 +65,11 @@ def bench_boards(bundle: Bundle, options: SerialOptions, windows: int) -> list[t
     what = f"timing {len(boards)} board{'s' if len(boards) > 1 else ''}"
     with progress(what, len(boards) * windows * len(STAGES)) as advance:
         done, failed = at_once(boards, run)
-    for device, error in failed if len(boards) > 1 else []:
-        warn(f"{device.id}: {error.fact}" + (f" ({error.hint})" if error.hint else ""))
-    if failed:
+    if failed and len(boards) == 1:
         raise failed[0][1]
-    return done
+    for device, error in failed:
+        warn(f"{device.id}: {error.fact}" + (f" ({error.hint})" if error.hint else ""))
+    return done, failed
 
 
 def _image(bundle: Bundle) -> BuildResult | None:

@@ -33,7 +33,10 @@ def read_pack_file(file: str) -> bytes:
     if not path.is_file():
         raise UsageError(f"there is no label pack {file}", "`tinyclap-edge labels encode` writes one")
     if path.stat().st_size > MAX_BYTES:
-        raise CorruptFile(f"{file} has {path.stat().st_size:,} bytes; a label pack has at most {MAX_BYTES:,}")
+        raise CorruptFile(
+            f"{file} has {path.stat().st_size:,} bytes; a label pack has at most {MAX_BYTES:,}",
+            "name the .tlp file of `labels encode`, or an export's labels.tlp",
+        )
     return path.read_bytes()
 
 

@@ -78,4 +78,9 @@ def _bar(db: float, floor_db: float = -90.0, width: int = 30) -> str:
 def _write(path: str, pcm: np.ndarray, rate: int) -> None:
     import soundfile
 
-    soundfile.write(path, pcm, rate, subtype="PCM_16")
+    from tinyclap_edge.errors import UsageError
+
+    try:
+        soundfile.write(path, pcm, rate, subtype="PCM_16", format="WAV")
+    except (OSError, RuntimeError) as error:  # libsndfile's are RuntimeErrors
+        raise UsageError(f"cannot write {path}", "choose a folder that is there and may be written") from error

@@ -80,7 +80,10 @@ def read_gate(path: Path | str) -> Gate:
     if not path.is_file():
         raise UsageError(f"there is no gate {path}", "`tinyclap-edge gate train` writes one")
     if path.stat().st_size > MAX_BYTES:
-        raise CorruptFile(f"{path} has {path.stat().st_size:,} bytes; a gate has at most {MAX_BYTES:,}")
+        raise CorruptFile(
+            f"{path} has {path.stat().st_size:,} bytes; a gate has at most {MAX_BYTES:,}",
+            "name the file that `gate train --out` wrote",
+        )
     return Gate.from_bytes(path.read_bytes())
 
 

@@ -88,10 +88,9 @@ def _from_teacher(
         try:
             encode = text_encoder(student.teacher, student.teacher_identity)
         except ToolMissing as error:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise ToolMissing(
-                f"the label {names[0]!r}{more} needs the words of {student.teacher}: {error.fact}", error.hint
-            ) from error
+            others = len(names) - 1
+            which = f"the labels {names[0]!r} and {others} more need" if others else f"the label {names[0]!r} needs"
+            raise ToolMissing(f"{which} the text encoder of {student.teacher}: {error.fact}", error.hint) from error
     text = ensemble(names, encode)
     _check_size(student, text.shape[1])
     return text
