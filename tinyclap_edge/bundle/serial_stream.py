@@ -90,7 +90,7 @@ def verify_serial_stream(
 
 
 def _layer(bundle: Bundle, replay: Replay, wanted: Stages, index: int, rows: int) -> Found | None:
-    """The first layer whose newest rows in the arena are not the reference's."""
+    """The first layer whose newest rows in the arena are not the reference's: what made them so may have left its ring."""
     assert wanted.inputs is not None
     library, layers = bundle.firmware / "lib" / "encoder", bundle.manifest["layers"]
     maps = stream_maps(bundle.pipeline().encoder, wanted.inputs[:rows], [rows])
@@ -101,4 +101,5 @@ def _layer(bundle: Bundle, replay: Replay, wanted: Stages, index: int, rows: int
     }
     spans = written_spans(layers, (library / "tce_encoder.c").read_text(encoding="ascii"))
     newest = {name: values[: made[name]] for name, values in maps.local.items()} | maps.head
-    return arena_difference(places, layers, spans, newest, replay.read(What.ARENA))
+    found = arena_difference(places, layers, spans, newest, replay.read(What.ARENA), again=True)
+    return replace(found, gone=True) if found else None

@@ -25,13 +25,17 @@ _SCRATCH = re.compile(r"scratch = arena(?: \+ (\d+))?; /\* (\d+) bytes \*/")
 
 @dataclass(frozen=True)
 class Found:
-    """What differs first, as far as a port shows it. unseen: layers between it and the last one that is right."""
+    """What differs first, as far as a port shows it. unseen: layers between it and the last one that is right; gone: of a
+    stream, whose earlier rows nobody kept."""
 
     difference: Difference
     unseen: tuple[str, ...] = ()
+    gone: bool = False
 
     def words(self) -> str:
         """In one clause."""
+        if self.gone:
+            return f"{self.difference.words()} (or a layer before it in a row that is no longer there)"
         if not self.unseen:
             return self.difference.words()
         some = ", ".join(self.unseen[:3]) + (f" and {len(self.unseen) - 3} more" if len(self.unseen) > 3 else "")
@@ -115,11 +119,12 @@ def arena_difference(
     spans: Sequence[tuple[int, int, int]],
     maps: Mapping[str, np.ndarray],
     arena: bytes,
+    again: bool = False,
 ) -> Found | None:
     """The first layer whose output, as far as it still lies in the arena after a window, is not the reference's.
 
     places, layers, maps: as layer_watch has them; spans: written_spans'. A layer is passed over where a later one has
-    written over it.
+    written over it; of a stream (again), where any other one has, since all have run again.
     """
     unseen: list[str] = []
     for index, layer in enumerate(layers):
@@ -128,7 +133,9 @@ def arena_difference(
             continue
         kept = min(place.depth, place.rows) if place.by_row else place.rows
         begin, end = place.offset, place.offset + kept * place.row_bytes
-        if any(later > index and at < end and begin < at + size for later, at, size in spans):
+        if any(
+            (later > index or again) and later != index and at < end and begin < at + size for later, at, size in spans
+        ):
             unseen.append(place.name)
             continue
         codes = np.ascontiguousarray(maps[place.tensor]).reshape(place.rows, place.row_bytes)

@@ -10,8 +10,9 @@ from tinyclap_edge.boards import Board, load_boards
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.budgets import Budgets
 from tinyclap_edge.fit.configuration import Configuration
-from tinyclap_edge.fit.cost import ESTIMATED, Cost, Use, cost_of
+from tinyclap_edge.fit.cost import Cost, Use, cost_of
 from tinyclap_edge.fit.instruction_model import machine_of
+from tinyclap_edge.fit.pace import ESTIMATED
 from tinyclap_edge.fit.plan import Plan, plan_configuration
 from tinyclap_edge.students.file import StudentFile
 from tinyclap_edge.students.presets import find_student, presets
@@ -78,7 +79,8 @@ def _fitting(board: Board, use: Use) -> tuple[str, Cost] | str:
 
 
 def _cost(name: str, board: Board, use: Use) -> Cost:
-    return cost_of(_configurations()[name], board, use, _plan(name, machine_of(board).isa))
+    plan = None if use.continuous else _plan(name, machine_of(board).isa)
+    return cost_of(_configurations()[name], board, use, plan)
 
 
 @functools.lru_cache(maxsize=1)
