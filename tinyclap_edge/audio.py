@@ -49,7 +49,7 @@ def read_mono(path: Path | str, rate_hz: int) -> tuple[np.ndarray, tuple[str, ..
 
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f"there is no sound file {path}")
+        raise UsageError(f"there is no sound file {path}", "name a WAV, FLAC, OGG or MP3 file")
     if path.stat().st_size == 0:
         raise CorruptFile(f"{path} is empty (0 bytes)", "record it again")
     _refuse_cut_off_wav(path)

@@ -147,6 +147,15 @@ def test_a_baseline_that_no_benchmark_wrote_is_refused(tmp_path: Path, edit: Any
         read_baseline(path)
 
 
+def test_what_no_benchmark_wrote_is_told_from_another_version(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    for text, said in (("{}", "is no file of `bench --json-path`"), ('{"schema_version": 1}', "is no file of"),
+                       ('{"schema_version": 99, "figures": []}', "version 99")):  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(UsageError, match=said):
+            read_baseline(path)
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"schema_version": NaN}'])
 def test_a_baseline_that_is_no_table_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "x.json").write_bytes(text)

@@ -98,17 +98,18 @@ def read_baseline(path: Path) -> dict[str, Any]:
         raise UsageError(f"--baseline: there is no file {path}", _AGAIN) from None
     except (OSError, ValueError, RecursionError) as error:
         raise CorruptFile(f"--baseline: {path} cannot be read ({error})", _AGAIN) from error
-    if data.get("schema_version") != SCHEMA or "figures" not in data:
-        raise UsageError(
-            f"--baseline: {path} has schema {data.get('schema_version')!r}, this version compares {SCHEMA}", _AGAIN
-        )
+    version = data.get("schema_version")
+    if not isinstance(version, int) or "figures" not in data:
+        raise UsageError(f"--baseline: {path} is no file of `bench --json-path`", _AGAIN)
+    if version != SCHEMA:
+        raise UsageError(f"--baseline: {path} has version {version}, this tool compares version {SCHEMA}", _AGAIN)
     try:
         named = {str(f["name"]): float(f["value"]) for f in data["figures"]}
         model = {key: str(data["model"][key]) for key in ("name", "form")}
         where = {key: str(data[key]) for key in ("board", "target", "engine")}
         layers = _costs(layers_of(data))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CorruptFile(f"--baseline: {path} holds no figures of a benchmark ({error!r})", _AGAIN) from error
+        raise CorruptFile(f"--baseline: {path} holds no figures that can be compared", _AGAIN) from error
     if any(not math.isfinite(v) or v < 0 for v in named.values()):
         raise CorruptFile(f"--baseline: {path} holds a figure that is no amount", _AGAIN)
     return {"figures": named, "model": model, **where, "layer_costs": layers}

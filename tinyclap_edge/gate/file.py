@@ -84,7 +84,10 @@ def read_gate(path: Path | str) -> Gate:
             f"{path} has {path.stat().st_size:,} bytes; a gate has at most {MAX_BYTES:,}",
             "name the file that `gate train --out` wrote",
         )
-    return Gate.from_bytes(path.read_bytes())
+    try:
+        return Gate.from_bytes(path.read_bytes())
+    except CorruptFile as error:
+        raise CorruptFile(f"{path}: {error.fact}", error.hint) from error
 
 
 def _share(record: Any) -> Share:
