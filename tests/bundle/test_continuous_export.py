@@ -153,6 +153,9 @@ def test_the_bundle_says_that_it_is_a_stream_and_keeps_one(bundle: Bundle) -> No
     assert bundle.span_samples == 220 * bundle.spec.hop_samples + bundle.spec.window_samples
     drift = bundle.manifest["drift"][-1]
     assert drift["target"] == "continuous" and 0 < drift["mean"] < 0.999  # the reason why it is not the default
+    rings = [row["bytes"] for row in bundle.manifest["memory"] if row["what"] == "ring of sound"]
+    longer = "#define TCE_RING_SAMPLES 4096 " not in (bundle.firmware / "src" / "tce_config.h").read_text()
+    assert bool(rings) == longer  # told where the encoder wants more than any firmware has
     assert "TCE_ENCODER_FIRST_ROWS 221" in (bundle.firmware / "lib" / "encoder" / "tce_encoder.h").read_text()
 
 

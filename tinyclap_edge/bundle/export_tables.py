@@ -12,7 +12,7 @@ from tinyclap_edge.bundle.calibration import Calibration
 from tinyclap_edge.bundle.drift import Step, step
 from tinyclap_edge.bundle.encoder import Encoder, dequantized, embed_int8, end_quant
 from tinyclap_edge.device.memory_plan import MemoryPlan
-from tinyclap_edge.fit.ring import Ring
+from tinyclap_edge.fit.ring import LEAST_SAMPLES, Ring
 from tinyclap_edge.gate.statistics import ROW_BYTES
 from tinyclap_edge.labels.pack import LabelPack
 from tinyclap_edge.students.file import reduce_matrix
@@ -53,9 +53,9 @@ def memory_table(
         ("weights and tables", library.const_bytes, plan.code),
         ("label pack", len(pack.to_bytes()), plan.code),
         ("encoder's arena", arena_bytes, plan.arena),
-        ("ring of sound", 2 * ring.samples, plan.data),
         ("log-mel rows", spec.frames * spec.mel_bins, plan.data),
         ("stack", plan.stack_bytes, plan.data),
+        *([("ring of sound", 2 * ring.samples, plan.data)] if ring.samples > LEAST_SAMPLES else []),
         *([("gate's columns", spec.frames * ROW_BYTES, plan.data)] if request.gate else []),
     ]
     return [

@@ -79,9 +79,8 @@ def show_export(manifest: dict[str, Any]) -> None:
     result(f"schedule {encoder['schedule']}: {encoder['schedule_reason']}")
     if "stream" in manifest:
         result(_of_stream(manifest))
-    result(
-        f"encoder {encoder['id']}  ·  digest of {manifest['parity']['windows']} windows {manifest['parity']['digest']}"
-    )
+    parity, what = manifest["parity"], "embeddings" if "stream" in manifest else "windows"
+    result(f"encoder {encoder['id']}  ·  digest of {parity['windows']} {what} {parity['digest']}")
 
 
 def _of_stream(manifest: dict[str, Any]) -> str:
