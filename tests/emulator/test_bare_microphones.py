@@ -20,6 +20,8 @@ from tinyclap_edge.device.emulator.pdm import Modulator
 from tinyclap_edge.device.platformio_project import write_project
 from tinyclap_edge.errors import UsageError
 
+pytestmark = pytest.mark.slow  # ten images are compiled
+
 HALF = 160  # samples of the probe's halves
 WIRED = [(name, kind) for name, port in PORTS.items() for kind in port.microphones]
 FILTERED_BY_FIRMWARE = [(name, "pdm") for name in PORTS if name != "nrf52840"]

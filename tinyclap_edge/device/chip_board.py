@@ -15,14 +15,14 @@ from pathlib import Path
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.board_sound import FedSound, Sound
-from tinyclap_edge.device.board_thread import BoardThread
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.board_wires import Microphone, SerialWire
 from tinyclap_edge.device.emulator.chips import find_chip
 from tinyclap_edge.device.emulator.machine import Machine
 from tinyclap_edge.device.emulator.peripheral import ResetCause
+from tinyclap_edge.device.running_board import RunningBoard
 from tinyclap_edge.device.serial_line import SerialLine
-from tinyclap_edge.errors import TinyclapError, UsageError
+from tinyclap_edge.errors import UsageError
 
 BAUD = 115_200
 _START_S = 20.0
@@ -40,10 +40,11 @@ class _Line(SerialLine):
         self.spoken.set()
 
 
-class ChipBoard:
+class ChipBoard(RunningBoard):
     """A virtual chip behind a pty, which has started when the context begins. flash: the file that keeps its labels. UsageError for a chip that has no models."""
 
     def __init__(self, board: Board, elf: Path | str, sound: Sound, flash: Path, baud: int | None = None) -> None:
+        super().__init__()
         make_chip = find_chip(board)
         if make_chip is None:
             raise UsageError(f"there are no models of the chip of {board.name}", "emulate it without --chip")
@@ -60,12 +61,11 @@ class ChipBoard:
         self.machine = Machine(board, image, chip, wire, microphone, real_time=paced)
         if isinstance(sound, FedSound):
             sound.on_feed = self.line.wake
-        self._thread = BoardThread(self.machine.run)
 
     def __enter__(self) -> ChipBoard:
         self.machine.power_up()
         self.machine.write_memory(self._labels_at, bytes(self._labels))
-        self._thread.start()
+        self.start()
         self.line.spoken.wait(_START_S)  # a firmware that says nothing is met all the same
         return self
 
@@ -79,19 +79,9 @@ class ChipBoard:
             self._labels[at : at + len(data)] = data
             self._flash.write_bytes(self._labels)
 
-    def join(self) -> None:
-        """Wait until the board fails, and say why. An interrupt (Ctrl-C) comes through."""
-        self._thread.join()
-
-    @property
-    def running(self) -> bool:
-        """Whether the board has not failed."""
-        return self._thread.running
-
-    @property
-    def failure(self) -> TinyclapError | None:
-        """Why it does not run any more."""
-        return self._thread.failure
+    def work(self) -> None:
+        """Until its power is taken away."""
+        self.machine.run()
 
     @property
     def resets(self) -> int:
@@ -101,5 +91,5 @@ class ChipBoard:
     def stop(self) -> None:
         """Take the board's power away."""
         self.machine.stop()
-        self._thread.await_end()
+        self.await_end()
         self.line.close()

@@ -20,11 +20,11 @@ import numpy as np
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.board_files import FlashFile, LinkFile, SoundFile, WaitFile, WatchdogFile
 from tinyclap_edge.device.board_sound import FedSound, Sound
-from tinyclap_edge.device.board_thread import BoardThread
 from tinyclap_edge.device.elf_image import read_elf
 from tinyclap_edge.device.emulator.semihosting import GuestDevice, SemihostingFiles
 from tinyclap_edge.device.emulator.unicorn_target import virtual_board
 from tinyclap_edge.device.run_result import command_line
+from tinyclap_edge.device.running_board import RunningBoard
 from tinyclap_edge.device.serial_line import SerialLine
 from tinyclap_edge.errors import DeviceError, TinyclapError
 
@@ -32,7 +32,7 @@ FOREVER_S = 1e8
 _STOP_S = 30.0
 
 
-class EmulatorBoard:
+class EmulatorBoard(RunningBoard):
     """A virtual board in unicorn, behind a pty. flash: the file that keeps its labels; baud: the line's speed, None: no
     slower than this PC. watchdog_ms: by this PC's clock, None: it has none; `resets` counts what it did."""
 
@@ -79,16 +79,17 @@ class EmulatorBoard:
             memory.show(0, bytes(memory.content))
         if isinstance(sound, FedSound):
             sound.on_feed = self.line.wake
-        self._thread = BoardThread(self._run)
+        super().__init__()
 
     def __enter__(self) -> EmulatorBoard:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _run(self) -> None:
+    def work(self) -> None:
+        """One run after another, each ended by the watchdog; the last one by itself or by `stop`."""
         while not self._runs_to_its_end():
             self._watchdog.reset()
 
@@ -112,27 +113,13 @@ class EmulatorBoard:
         """Times that the watchdog has reset the board."""
         return self._watchdog.resets
 
-    def join(self) -> None:
-        """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
-        self._thread.join()
-
-    @property
-    def running(self) -> bool:
-        """Whether the firmware has neither ended nor failed."""
-        return self._thread.running
-
-    @property
-    def failure(self) -> TinyclapError | None:
-        """Why it does not run any more, where it failed."""
-        return self._thread.failure
-
     def stop(self) -> None:
         """End the firmware: it hears that neither sound nor bytes can come any more."""
         self._watchdog.close()
         self._waiting.stopped = True
         self.line.wake()
         try:
-            self._thread.await_end()
+            self.await_end()
         except DeviceError:  # in an endless loop of its own
             self._machine.engine.emu_stop()
             raise

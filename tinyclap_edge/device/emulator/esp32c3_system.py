@@ -7,7 +7,7 @@ from typing import ClassVar
 from tinyclap_edge.device.emulator.board_wires import SerialWire
 from tinyclap_edge.device.emulator.esp32c3_rom import BootRom
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
-from tinyclap_edge.device.emulator.uart_fifo import UartFifo
+from tinyclap_edge.device.emulator.uart_fifo import FifoUart
 
 UART_SOURCE, SYSTIMER_SOURCE, DMA_SOURCE = 21, 37, 44
 XTAL_HZ = 40_000_000
@@ -153,29 +153,21 @@ class SystemTimer(Peripheral):
         self._signal()
 
 
-class Uart(Peripheral):
-    """UART0: interrupts at a threshold of its FIFO, and some time after the last byte of less."""
+class Uart(FifoUart):
+    """UART0: interrupts above a threshold of its FIFO, and the time of a byte after the last one of fewer."""
 
-    FIFO, INT_RAW, INT_ST, INT_ENA, INT_CLR, CLKDIV, STATUS = 0x0, 0x4, 0x8, 0xC, 0x10, 0x14, 0x1C
-    CONF0, CONF1, CLK_CONF, ID = 0x20, 0x24, 0x78, 0x80
+    FIFO, ENABLES, INT_CLR, CLKDIV, STATUS = 0x0, 0xC, 0x10, 0x14, 0x1C
+    CONF1, CLK_CONF, ID = 0x24, 0x78, 0x80
     _FULL, _TIMEOUT = 1 << 0, 1 << 8
-    IN_SILENCE = True
+    LINE, QUIET_BYTES = UART_SOURCE, 1.0
 
     def __init__(self, wire: SerialWire, system: System) -> None:
-        super().__init__(0x60000000)
-        self.fifo, self._system, self._signalled = UartFifo(wire, 128), system, 0
-
-    def reset(self, cause: ResetCause) -> None:
-        super().reset(cause)
-        self.fifo.board, self._signalled = self.board, 0
-        self.fifo.clear()
+        super().__init__(0x60000000, wire, 128)
+        self._system = system
 
     def on_read(self, offset: int) -> int:
         if offset == self.FIFO:
-            byte = self.fifo.pop()
-            if not self._pending():  # no line rises here: the engine would repeat the load
-                self._signal()
-            return byte
+            return self.pop()
         if offset == self.STATUS:
             self.fifo.await_room()
             return len(self.fifo.received) | self.fifo.unsent() << 16
@@ -189,7 +181,7 @@ class Uart(Peripheral):
         if offset == self.FIFO:
             self.fifo.send(value & 0xFF)
         else:
-            self._signal()
+            self.signal()
 
     def _check(self) -> None:
         clock, divider = self.registers.get(self.CLK_CONF, 0), self.registers.get(self.CLKDIV, 0)
@@ -198,24 +190,7 @@ class Uart(Peripheral):
         by = ((divider & 0xFFF) + (divider >> 20 & 15) / 16) * ((clock >> 12 & 0xFF) + 1)
         self.fifo.check_rate(source / by if running and by else 0.0)
 
-    def _timeout_s(self) -> float:
-        return self.fifo.last_s + self.fifo.wire.byte_s
-
-    def _pending(self) -> int:
-        count, conf = len(self.fifo.received), self.registers.get(self.CONF1, 0)
-        late = count > 0 and conf & 1 << 21 and self.board.now_s >= self._timeout_s()
-        return self._FULL * (count > (conf & 0x1FF)) | self._TIMEOUT * bool(late)
-
-    def _signal(self) -> None:
-        self._signalled = self._pending()
-        self.board.set_line(UART_SOURCE, bool(self._signalled & self.registers.get(self.INT_ENA, 0)))
-
-    def due_s(self) -> float | None:
-        dues = [due for due in [self.fifo.wire.due_s()] if due is not None]
-        if self.fifo.received and not self._signalled:
-            dues.append(self._timeout_s())
-        return min(dues, default=None)
-
-    def advance(self) -> None:
-        self.fifo.take_in()
-        self._signal()
+    def pending(self) -> int:
+        conf = self.registers.get(self.CONF1, 0)
+        full, timeout = len(self.fifo.received) > (conf & 0x1FF), conf & 1 << 21 and self.late()
+        return self._FULL * full | self._TIMEOUT * bool(timeout)

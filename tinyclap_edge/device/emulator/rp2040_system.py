@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from tinyclap_edge.device.emulator.board_wires import SerialWire
 from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause
-from tinyclap_edge.device.emulator.uart_fifo import UartFifo
+from tinyclap_edge.device.emulator.uart_fifo import FifoUart
 
 TIMER_LINE, DMA_LINE, UART_LINE = 0, 11, 20
 _XOSC_HZ = 12_000_000
@@ -185,35 +185,26 @@ class Timer(Peripheral):
             self._signal()
 
 
-class Uart(Peripheral):
+class Uart(FifoUart):
     """UART0, a PL011: interrupts at half a FIFO, and 32 bits after the last byte of less."""
 
-    IN_SILENCE = True
-
-    DR, FR, IBRD, FBRD, CR, IMSC, MASKED, ICR = 0x0, 0x18, 0x24, 0x28, 0x30, 0x38, 0x40, 0x44
+    DR, FR, IBRD, FBRD, CR, ENABLES, MASKED = 0x0, 0x18, 0x24, 0x28, 0x30, 0x38, 0x40
     _RX, _RX_TIMEOUT = 1 << 4, 1 << 6
+    LINE, QUIET_BYTES = UART_LINE, 3.2
 
     def __init__(self, wire: SerialWire, clocks: Clocks) -> None:
-        super().__init__(0x40034000)
-        self.fifo, self._clocks, self._signalled = UartFifo(wire, 32), clocks, 0
-
-    def reset(self, cause: ResetCause) -> None:
-        super().reset(cause)
-        self.fifo.board, self._signalled = self.board, 0
-        self.fifo.clear()
+        super().__init__(0x40034000, wire, 32)
+        self._clocks = clocks
 
     def on_read(self, offset: int) -> int:
         if offset == self.DR:
-            byte = self.fifo.pop()
-            if not self._pending():  # no line rises here: the engine would repeat the load
-                self._signal()
-            return byte
+            return self.pop()
         if offset == self.FR:
             self.fifo.await_room()
             unsent = self.fifo.unsent()
             return (1 << 4) * (not self.fifo.received) | (1 << 5) * (unsent >= 32) | (1 << 3) * (unsent > 0)
         if offset == self.MASKED:
-            return self._pending() & self.registers.get(self.IMSC, 0)
+            return self.pending() & self.registers.get(self.ENABLES, 0)
         return super().on_read(offset)
 
     def on_write(self, offset: int, value: int) -> None:
@@ -224,26 +215,7 @@ class Uart(Peripheral):
             divider = self.registers.get(self.IBRD, 0) + self.registers.get(self.FBRD, 0) / 64
             self.fifo.check_rate(self._clocks.peripheral_hz / 16 / divider if divider else 0.0)
         if offset != self.DR:
-            self._signal()
+            self.signal()
 
-    def _timeout_s(self) -> float:
-        return self.fifo.last_s + 3.2 * self.fifo.wire.byte_s
-
-    def _pending(self) -> int:
-        count = len(self.fifo.received)
-        late = count > 0 and self.board.now_s >= self._timeout_s()
-        return self._RX * (count >= 16) | self._RX_TIMEOUT * late
-
-    def _signal(self) -> None:
-        self._signalled = self._pending()
-        self.board.set_line(UART_LINE, bool(self._signalled & self.registers.get(self.IMSC, 0)))
-
-    def due_s(self) -> float | None:
-        dues = [due for due in [self.fifo.wire.due_s()] if due is not None]
-        if self.fifo.received and not self._signalled:
-            dues.append(self._timeout_s())
-        return min(dues, default=None)
-
-    def advance(self) -> None:
-        self.fifo.take_in()
-        self._signal()
+    def pending(self) -> int:
+        return self._RX * (len(self.fifo.received) >= 16) | self._RX_TIMEOUT * self.late()

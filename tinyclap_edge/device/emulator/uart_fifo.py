@@ -1,11 +1,13 @@
-"""The two FIFOs of a UART between its registers and the board's wire, in the board's time."""
+"""A UART with FIFOs: the two of them between its registers and the board's wire, and its interrupts, in the board's time."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
+from typing import ClassVar
 
 from tinyclap_edge.device.emulator.board_wires import SerialWire
-from tinyclap_edge.device.emulator.peripheral import Surroundings
+from tinyclap_edge.device.emulator.peripheral import Peripheral, ResetCause, Surroundings
 from tinyclap_edge.errors import DeviceError
 
 _RATE_ERROR = 0.02  # beyond it a receiver takes the wrong bits
@@ -71,3 +73,55 @@ class UartFifo:
                 f"the firmware's serial line runs at {baud:.0f} baud, the board's at {wanted:.0f}",
                 "clock and divider of the UART driver do not belong together",
             )
+
+
+class FifoUart(Peripheral, ABC):
+    """Interrupts when enough bytes wait, and some time after the last one of fewer; a chip's UART derives from it."""
+
+    IN_SILENCE = True
+    ENABLES: ClassVar[int]  # offset of the register that lets interrupts through
+    LINE: ClassVar[int]
+    QUIET_BYTES: ClassVar[float]  # the time of so many bytes behind the last one
+
+    def __init__(self, base: int, wire: SerialWire, depth: int) -> None:
+        super().__init__(base)
+        self.fifo, self._signalled = UartFifo(wire, depth), 0
+
+    @abstractmethod
+    def pending(self) -> int:
+        """Causes of interrupts that stand now, as bits of ENABLES."""
+
+    def reset(self, cause: ResetCause) -> None:
+        """Both FIFOs are empty."""
+        super().reset(cause)
+        self.fifo.board, self._signalled = self.board, 0
+        self.fifo.clear()
+
+    def pop(self) -> int:
+        """The core reads a byte."""
+        byte = self.fifo.pop()
+        if not self.pending():  # no line rises here: the engine would repeat the load
+            self.signal()
+        return byte
+
+    def late(self) -> bool:
+        """Whether bytes wait, and the line has been quiet behind them."""
+        return bool(self.fifo.received) and self.board.now_s >= self._quiet_s()
+
+    def _quiet_s(self) -> float:
+        return self.fifo.last_s + self.QUIET_BYTES * self.fifo.wire.byte_s
+
+    def signal(self) -> None:
+        """The interrupt's line as the causes have it."""
+        self._signalled = self.pending()
+        self.board.set_line(self.LINE, bool(self._signalled & self.registers.get(self.ENABLES, 0)))
+
+    def due_s(self) -> float | None:
+        dues = [due for due in [self.fifo.wire.due_s()] if due is not None]
+        if self.fifo.received and not self._signalled:
+            dues.append(self._quiet_s())
+        return min(dues, default=None)
+
+    def advance(self) -> None:
+        self.fifo.take_in()
+        self.signal()

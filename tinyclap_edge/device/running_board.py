@@ -1,23 +1,26 @@
-"""The thread in which an emulated board runs while somebody talks to it over its port."""
+"""An emulated board that runs in a thread of its own while somebody talks to it over its port."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 from tinyclap_edge.errors import DeviceError, TinyclapError
 
 _STOP_S = 30.0
 
 
-class BoardThread:
+class RunningBoard(ABC):
     """Runs `work` from `start` on. failure: why it ended, where it was an error of ours."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._work = work
+    def __init__(self) -> None:
         self.failure: TinyclapError | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ended = threading.Event()  # not Thread.join: Ctrl-C in it makes Python take the thread for ended
+
+    @abstractmethod
+    def work(self) -> None:
+        """What the board does, until somebody ends it."""
 
     def start(self) -> None:
         """Begin."""
@@ -25,7 +28,7 @@ class BoardThread:
 
     def _run(self) -> None:
         try:
-            self._work()
+            self.work()
         except TinyclapError as error:
             self.failure = error
         finally:
@@ -33,17 +36,17 @@ class BoardThread:
 
     @property
     def running(self) -> bool:
-        """Whether the work has neither ended nor failed."""
+        """Whether the firmware has neither ended nor failed."""
         return not self._ended.is_set()
 
     def join(self) -> None:
-        """Wait until the work ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
+        """Wait until the firmware ends, and say why if it failed. An interrupt (Ctrl-C) comes through."""
         while not self._ended.wait(0.2):
             pass
         if self.failure is not None:
             raise self.failure
 
     def await_end(self) -> None:
-        """Behind a request to end: DeviceError when the work does not."""
+        """Behind a request to end: DeviceError when the firmware does not."""
         if not self._ended.wait(_STOP_S):
             raise DeviceError("the emulated board does not stop", "end this program")
