@@ -103,9 +103,9 @@ def _sources() -> str:
 def row(configuration: Configuration, board: Board, seed: int, work: Path) -> dict[str, Any]:
     """One firmware: foretold, linked, run."""
     spec = configuration.frontend
-    sample = _sample(configuration, board, seed, work, "auto")
-    counting = compile_project(sample.folder, board)
     cost = cost_of(configuration, board, Use(spec.frames * spec.hop_samples / spec.sample_rate_hz, LABELS))
+    sample = _sample(cost, board, seed, work, "auto")
+    counting = compile_project(sample.folder, board)
     counted = count_firmware(counting, board, configuration)
     return {
         **_linked(sample, board, cost),
@@ -121,11 +121,11 @@ def stream_row(configuration: Configuration, board: Board, seed: int, work: Path
     """One firmware that computes every row once: foretold, linked, run for some hops after its first window."""
     spec = configuration.frontend
     hop_rows = min(spec.frames, max(1, round(1.28 * spec.sample_rate_hz / spec.hop_samples)))
-    sample = _sample(configuration, board, seed, work, "continuous")
-    counting = compile_project(sample.folder, board)
     cost = cost_of(
         configuration, board, Use(hop_rows * spec.hop_samples / spec.sample_rate_hz, LABELS, continuous=True)
     )
+    sample = _sample(cost, board, seed, work, "continuous")
+    counting = compile_project(sample.folder, board)
     settled = spec.frames // hop_rows + 2  # hops until the first embedding has come for certain
     runs = [count_firmware(counting, board, configuration, hop_rows * n) for n in (settled, settled + STREAMED_HOPS)]
     emulated = (runs[1].encoder - runs[0].encoder) / STREAMED_HOPS
@@ -138,11 +138,14 @@ def stream_row(configuration: Configuration, board: Board, seed: int, work: Path
     }
 
 
-def _sample(configuration: Configuration, board: Board, seed: int, work: Path, schedule: str) -> SampleProject:
+def _sample(cost: Cost, board: Board, seed: int, work: Path, schedule: str) -> SampleProject:
+    """The project of a configuration, its memory as an export's."""
     for made in (work / "firmware").glob("*.o"):
         made.unlink()
-    static = static_ram(board, configuration.frontend, configuration.r)
-    return write_sample_project(configuration, board, machine_of(board).isa, seed, work, LABELS, schedule, static)
+    configuration, ring = cost.configuration, cost.ring.samples
+    static = static_ram(board, configuration.frontend, configuration.r, ring)
+    isa = machine_of(board).isa
+    return write_sample_project(configuration, board, isa, seed, work, LABELS, schedule, static, ring)
 
 
 def _linked(sample: SampleProject, board: Board, cost: Cost) -> dict[str, Any]:

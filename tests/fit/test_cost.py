@@ -31,10 +31,12 @@ needs_compiler = pytest.mark.skipif(find_zig() is None, reason="no compiler for 
 @pytest.mark.parametrize(("name", "index"), CASES)
 def test_planned_memory_is_what_is_linked(name: str, index: int, tmp_path: Path) -> None:
     board, configuration = find_board(name), random_configurations(3, 404)[index]
-    sample = write_sample_project(configuration, board, kernel_isa(board), 7, tmp_path, LABELS)
+    cost = cost_of(configuration, board, Use(0.5, LABELS))
+    sample = write_sample_project(
+        configuration, board, kernel_isa(board), 7, tmp_path, LABELS, ring_samples=cost.ring.samples
+    )
     linked = read_elf(compile_project(sample.folder, board, for_chip=has_port(board)))
     used = linked.bytes_by_region(board.regions, board.name)
-    cost = cost_of(configuration, board, Use(0.5, LABELS))
     planned = {r.name: r.used for r in cost.regions if r.kind == "ram"}
     assert planned == {name: size for name, size in used.items() if name in planned}
     assert cost.flash_bytes == pytest.approx(linked.flash_bytes, rel=0.01)

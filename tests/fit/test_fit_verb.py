@@ -17,7 +17,13 @@ ARCH = "phinet:alpha=0.25,beta=1,t0=3,N=5,se=0,hswish=0,padding=same"
         (("--ram", "nan"), 2, ("--ram",)),
         (("--flash", "1e6"), 2, ("--flash", "leave the option away")),
         (("--window", "two"), 2, ("--window",)),
-        (("--window", "0.1", "--hop", "0.1"), 2, ("receptive field",)),
+        (("--window", "0.1", "--hop", "0.1"), 2, ("receptive field", "0.22 s or more")),
+        (("--window", "100"), 2, ("--window: 100 s", "at most 60 s")),
+        (("--latency-ms", "0"), 2, ("--latency-ms: 0 ms", "at most 3,600,000 ms")),
+        (("--hop", "nan"), 2, ("--hop", "more than 0")),
+        (("--labels", "0"), 2, ("--labels 0",)),
+        (("--explain", "phinet:alpha=0.5;window_s=1e9"), 2, ("frames", "window_s=1e+09")),
+        (("--explain", "phinet:alpha=0.5,se=1", "--continuous"), 5, ("cannot stream",)),
         (("--window", "1", "--hop", "3"), 2, ("a hop is at most one window",)),
         (("--explain", "phinet:alfa=2"), 2, ("alpha",)),
         (("--accuracy-curve", "absent.json"), 2, ("evaluate --window",)),
@@ -27,6 +33,15 @@ ARCH = "phinet:alpha=0.25,beta=1,t0=3,N=5,se=0,hswish=0,padding=same"
 )
 def test_what_cannot_be_is_refused_with_a_hint(options: tuple[str, ...], code: int, words: tuple[str, ...]) -> None:
     refused(cli("fit", "--board", "stm32f4", *options), code, *words)
+
+
+def test_limits_are_looked_at_before_anything_is_announced() -> None:
+    assert "fitting" not in cli("fit", "--board", "stm32f4", "--ram", "0").stderr
+
+
+def test_what_a_stream_is_said_to_spend_is_of_a_hop() -> None:
+    done = cli("fit", "--board", "stm32f4", "--explain", ARCH, "--continuous", "--hop", "0.32")
+    assert done.returncode == 0 and "instructions of a hop" in " ".join(done.stdout.split())
 
 
 def test_explaining_prints_regions_peak_and_an_estimate_with_its_source() -> None:

@@ -70,3 +70,11 @@ def test_a_picture_of_nothing_is_refused(answer: Answer, tmp_path: Path) -> None
 def test_ticks_are_round_and_hold_what_they_should(low: float, high: float) -> None:
     found = ticks(low, high)
     assert found[0] <= low and found[-1] >= high and 2 <= len(found) <= 9
+
+
+def test_a_curve_chooses_the_window_and_leaves_the_front_end_alone() -> None:
+    """Its accuracies were heard through the reference log-mel: a coarser one that leaves room for more weights is no better."""
+    axes = Axes(rates_hz=(16000,), mels=(64, 32), hops_ms=(20.0, 32.0), rs=(64,), kinds=((False, False),))
+    curve = AccuracyCurve({1.0: 0.7, 2.56: 0.9})
+    best = recommend(find_board("stm32f4"), Budgets(latency_s=0.1), curve, axes=axes).recommended.configuration
+    assert (best.window_s, best.frontend.mel_bins, best.hop_ms) == (2.56, 64, 20.0)

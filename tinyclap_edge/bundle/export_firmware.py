@@ -14,7 +14,7 @@ from tinyclap_edge.bundle.encoder import Encoder, end_quant
 from tinyclap_edge.device.memory_plan import MemoryPlan, StaticRam
 from tinyclap_edge.device.platformio_project import FirmwareConfig, FirmwareParts, frontend_sources, write_project
 from tinyclap_edge.fit.cost import static_ram
-from tinyclap_edge.fit.ring import LEAST_SAMPLES, Ring
+from tinyclap_edge.fit.ring import Ring
 from tinyclap_edge.frontend.quantize import input_multiplier
 from tinyclap_edge.gate.statistics import ROW_BYTES
 from tinyclap_edge.labels.pack import LabelPack
@@ -29,11 +29,10 @@ def firmware_arena_bytes(library: CLibrary) -> int:
 
 
 def firmware_static_ram(request: ExportRequest, ring: Ring) -> StaticRam:
-    """RAM of the firmware beside arena and stack, by `fit`'s forms; a gate keeps columns of its own, a longer ring samples."""
+    """RAM of the firmware beside arena and stack, by `fit`'s forms; a gate keeps columns of its own."""
     spec = request.student.frontend
-    known = static_ram(request.board, spec, request.r)
-    more = 2 * (ring.samples - LEAST_SAMPLES) + (spec.frames * ROW_BYTES if request.gate else 0)
-    return replace(known, data_bytes=known.data_bytes + more)
+    known = static_ram(request.board, spec, request.r, ring.samples)
+    return replace(known, data_bytes=known.data_bytes + (spec.frames * ROW_BYTES if request.gate else 0))
 
 
 def write_firmware(

@@ -12,7 +12,8 @@ from tinyclap_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from tinyclap_edge.fit.budgets import Budgets
-    from tinyclap_edge.fit.cost import Cost, Estimate
+    from tinyclap_edge.fit.cost import Cost
+    from tinyclap_edge.fit.pace import Estimate
     from tinyclap_edge.fit.solver import Answer
 
 SHIPPED = "shipped"
@@ -55,7 +56,7 @@ def command(**options: Any) -> dict[str, Any]:
     from tinyclap_edge.fit.solver import recommend
 
     board = find_board(options["board"])
-    budgets = _budgets(options)
+    budgets = _budgets(options).checked(board)
     if options["configuration"]:
         return _explain(options["configuration"], board, budgets)
     curve = read_curve(options["accuracy_curve"]) if options["accuracy_curve"] else None
@@ -158,7 +159,7 @@ def _windows(text: str | None) -> tuple[float, ...]:
 def _explain(text: str, board: Any, budgets: Budgets) -> dict[str, Any]:
     from tinyclap_edge.fit.explain import explain
 
-    explained = explain(text, board, budgets.checked(board).use)
+    explained = explain(text, board, budgets.use)
     cost = explained.cost
     rows = [[r.name, ", ".join(r.holds), f"{r.used:,}", f"{r.size:,}", f"{r.share:.0%}"] for r in cost.regions]
     table("memory by region (planned)", ["region", "holds", "bytes", "of", ""], rows, right=(2, 3, 4))
@@ -171,7 +172,8 @@ def _explain(text: str, board: Any, budgets: Budgets) -> dict[str, Any]:
     )
     result(f"schedule: {cost.schedule}: {cost.why}")
     rows = [[name, f"{count:,}", f"{count / explained.instructions_total:.1%}"] for name, count in explained.dearest]
-    table("where the instructions of a window go (predicted)", ["layer", "instructions", ""], rows, right=(1, 2))
+    of = "hop" if budgets.use.continuous else "window"
+    table(f"where the instructions of a {of} go (predicted)", ["layer", "instructions", ""], rows, right=(1, 2))
     show_time("from the last sample to the scores", cost.latency)
     broken = budgets.broken(cost)
     if broken:

@@ -9,8 +9,10 @@ from typing import Any
 from tinyclap_edge.boards import Board
 from tinyclap_edge.errors import DoesNotFit, UsageError
 from tinyclap_edge.fit.accuracy_curve import AccuracyCurve
+from tinyclap_edge.fit.configuration import least_rows
 from tinyclap_edge.fit.cost import Cost, Use
-from tinyclap_edge.fit.space import Axes
+from tinyclap_edge.fit.space import DEPTHS, Axes
+from tinyclap_edge.students.phinet_config import PhiNetConfig
 
 MOST_WINDOW_S, MOST_LATENCY_S = 60.0, 3600.0
 
@@ -38,12 +40,16 @@ class Budgets:
                 raise UsageError(
                     f"{name}: {value:,} bytes, but {board.name} has {most:,} {unit}", "leave the option away"
                 )
-        for name, seconds, limit in (
-            ("--latency-ms", self.latency_s, MOST_LATENCY_S), ("--hop", self.use.hop_s, MOST_WINDOW_S),
-            *(("--window", w, MOST_WINDOW_S) for w in self.windows_s),
+        latency_ms = None if self.latency_s is None else self.latency_s * 1e3
+        for name, time, limit, unit in (
+            ("--latency-ms", latency_ms, MOST_LATENCY_S * 1e3, "ms"), ("--hop", self.use.hop_s, MOST_WINDOW_S, "s"),
+            *(("--window", w, MOST_WINDOW_S, "s") for w in self.windows_s),
         ):  # fmt: skip
-            if seconds is not None and not (math.isfinite(seconds) and 0 < seconds <= limit):
-                raise UsageError(f"{name}: {seconds:g} s is outside 0..{limit:g} s", "give a length of time")
+            if time is not None and not (math.isfinite(time) and 0 < time <= limit):
+                raise UsageError(
+                    f"{name}: {time:g} {unit} is no time that fit knows",
+                    f"more than 0 and at most {limit:,.0f} {unit}",
+                )
         if self.windows_s and self.use.hop_s is not None and self.use.hop_s > max(self.windows_s) + 1e-9:
             raise UsageError(
                 f"a hop of {self.use.hop_s:g} s leaves out sound between windows of {max(self.windows_s):g} s",
@@ -82,6 +88,8 @@ class Budgets:
                 return f"it takes {used:,} bytes of {name}, the budget is {limit:,}: {used - limit:,} too many"
         if self.latency_s is not None and cost.latency.typical_s > self.latency_s:
             return f"it takes {cost.latency.typical_s * 1e3:.1f} ms ({cost.latency.kind}), the limit is {self.latency_s * 1e3:g} ms"
+        if too_long := cost.ring.too_long(cost.board):
+            return too_long
         if cost.load > 1:
             return f"one hop takes {cost.hop.typical_s:.2f} s ({cost.hop.kind}), but comes every {cost.hop_s:.2f} s"
         return ""
@@ -100,9 +108,10 @@ class Budgets:
     def window_too_short(self, board: Board) -> UsageError:
         """No network of the space can work on the windows that were asked for."""
         asked = ", ".join(f"{w:g}" for w in self.windows_s) or "the given"
+        least = least_rows(PhiNetConfig(N=min(DEPTHS), padding="same")) * min(Axes().hops_ms) / 1e3
         return UsageError(
             f"a window of {asked} s is shorter than half the receptive field of every network that fit knows, or than the hop",
-            "take a window of 0.5 s or more, and a hop no longer than it",
+            f"take a window of {least:g} s or more, and a hop no longer than it",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -83,10 +83,14 @@ def make_frontend(rate_hz: int, mels: int, hop_ms: float, window_s: float) -> Fr
     n_fft = 256
     while n_fft < samples:
         n_fft *= 2
-    return FrontendSpec(
-        sample_rate_hz=rate_hz, n_fft=n_fft, window_samples=samples, hop_samples=hop, mel_bins=mels,
-        f_min_hz=F_MIN_HZ, f_max_hz=min(F_MAX_HZ, rate_hz / 2), frames=frames,
-    )  # fmt: skip
+    try:
+        return FrontendSpec(
+            sample_rate_hz=rate_hz, n_fft=n_fft, window_samples=samples, hop_samples=hop, mel_bins=mels,
+            f_min_hz=F_MIN_HZ, f_max_hz=min(F_MAX_HZ, rate_hz / 2), frames=frames,
+        )  # fmt: skip
+    except UsageError as error:
+        said = f"it follows from rate={rate_hz}, mels={mels}, hop_ms={hop_ms:g}, window_s={window_s:g}"
+        raise UsageError(error.fact, error.hint or said) from None
 
 
 def parse_configuration(text: str) -> Configuration:

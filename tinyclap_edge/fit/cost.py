@@ -13,22 +13,22 @@ from typing import Any
 from tinyclap_edge.boards import Board
 from tinyclap_edge.device.bare_ports import has_port
 from tinyclap_edge.device.label_flash import label_flash
-from tinyclap_edge.device.measurements import read_measurement
 from tinyclap_edge.device.memory_plan import CODE_ESTIMATE_BYTES, DEFAULT_STACK_BYTES, StaticRam, place
 from tinyclap_edge.device.registry_project import built_by_registry
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.fit.configuration import Configuration
 from tinyclap_edge.fit.firmware_sizes import FlashParts, dma_bytes, flash_parts, static_data_bytes
 from tinyclap_edge.fit.instruction_model import Machine, Port, machine_of, port_of, predict
+from tinyclap_edge.fit.pace import Estimate, estimate, frontend_instructions, label_instructions, pace_of
 from tinyclap_edge.fit.plan import Plan, plan_configuration
 from tinyclap_edge.fit.plan_stream import plan_continuous
+from tinyclap_edge.fit.ring import LEAST_SAMPLES, Ring, ring_of_plan
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.students.phinet_cost import phinet_cost
 
 ALIGN = 16  # of sections
 DEFAULT_LABELS = 16
 DEFAULT_HOP_S = 1.28
-ESTIMATED = "estimated"
 CODE = "code and constants"  # what a region holds
 
 
@@ -56,36 +56,6 @@ class Use:
                 "a hop is at least one row of the log-mel and at most one window",
             )
         return rows
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast a board's core executes. kind: "estimated" from published figures, or "measured" on such a board."""
-
-    cycles_per_instruction: float
-    low: float
-    high: float
-    clock_hz: int
-    source: str
-    kind: str
-
-    @property
-    def seconds(self) -> float:
-        """Of one instruction, typically."""
-        return self.cycles_per_instruction / self.clock_hz
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A time: predicted instructions times a factor, with the factor's source. kind: whether that was estimated or measured."""
-
-    typical_s: float
-    low_s: float
-    high_s: float
-    cycles_per_instruction: float
-    clock_hz: int
-    source: str
-    kind: str = ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -121,6 +91,7 @@ class Cost:
     arena_bytes: int
     static_bytes: int
     stack_bytes: int
+    ring: Ring  # of sound
     flash: FlashParts
     regions: tuple[Region, ...]
     instructions: dict[str, int]
@@ -159,7 +130,7 @@ class Cost:
             "frontend": spec.to_dict(), "window_s": self.configuration.window_s, "board": self.board,
             "schedule": self.schedule, "why": self.why, "params": self.params, "macs": self.macs,
             "ram_bytes": self.ram_bytes, "arena_bytes": self.arena_bytes, "static_bytes": self.static_bytes,
-            "stack_bytes": self.stack_bytes, "flash_bytes": self.flash_bytes, "flash": asdict(self.flash),
+            "stack_bytes": self.stack_bytes, "ring_samples": self.ring.samples, "flash_bytes": self.flash_bytes, "flash": asdict(self.flash),
             "regions": [{**asdict(r), "over": r.over} for r in self.regions], "instructions": self.instructions,
             "latency": asdict(self.latency), "hop": asdict(self.hop), "hop_s": self.hop_s, "load": round(self.load, 4),
             "energy_mj": self.energy_mj, "notes": list(self.notes),
@@ -179,7 +150,8 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
         plan = planned or plan_configuration(configuration, machine.isa)
     spec = configuration.frontend
     port = port_of(board)
-    static = static_ram(board, spec, configuration.r)
+    ring = ring_of_plan(plan, board, spec, use.labels, configuration.r)
+    static = static_ram(board, spec, configuration.r, ring.samples)
     flash = flash_parts(plan, spec, configuration.r, use.labels, machine.code, port_bytes=port.code_bytes)
     regions = regions_of(board, plan.arena_bytes, static, port.ram_code_bytes, flash)
     row = frontend_instructions(machine, spec.n_fft, spec.mel_bins)
@@ -192,52 +164,17 @@ def cost_of(configuration: Configuration, board: Board, use: Use | None = None, 
     milliwatts = board.power.active_mw_per_mhz * board.clock_hz / 1e6
     return Cost(
         configuration, board.name, plan.schedule, plan.why, network.params, plan.macs, plan.arena_bytes,
-        static.data_bytes + static.dma_bytes, DEFAULT_STACK_BYTES, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
+        static.data_bytes + static.dma_bytes, DEFAULT_STACK_BYTES, ring, flash, regions, instructions, estimate(pace, round(row) + encoder + labels), hop,
         hop_rows * spec.hop_samples / spec.sample_rate_hz, round(hop.typical_s * milliwatts, 4) if milliwatts else None,
         _notes(board, machine, port),
     )  # fmt: skip
 
 
-def pace_of(board: Board) -> Pace:
-    """The board's own measurement where `bench --target serial` has left one, else the published figures of its core.
-
-    CorruptFile (7) for a file that holds no measurement.
-    """
-    found = read_measurement(board.name)
-    if found is None:
-        t = board.time
-        return Pace(t.cycles_per_instruction, t.low, t.high, board.clock_hz, t.source, ESTIMATED)
-    ratio = found.cycles_per_instruction
-    source = (
-        f"measured on {found.date}: {found.cycles:,} cycles for {found.instructions:,} instructions of encoder "
-        f"{found.encoder_sha256[:8]}"
-    )
-    return Pace(ratio, ratio, ratio, found.clock_hz, source, found.provenance)
-
-
-def estimate(pace: Pace, instructions: int) -> Estimate:
-    """Time of so many instructions."""
-    typical, low, high = (
-        instructions * cycles / pace.clock_hz for cycles in (pace.cycles_per_instruction, pace.low, pace.high)
-    )
-    return Estimate(typical, low, high, pace.cycles_per_instruction, pace.clock_hz, pace.source, pace.kind)
-
-
-def frontend_instructions(machine: Machine, n_fft: int, mels: int) -> float:
-    """Instructions of one log-mel row."""
-    return machine.frontend[str(n_fft)] + machine.frontend["mel"] * mels
-
-
-def label_instructions(machine: Machine, labels: int, r: int) -> float:
-    """Instructions of scoring one embedding."""
-    costs = machine.labels
-    return costs["call"] + costs["label"] * labels + costs["entry"] * r + costs["product"] * labels * r
-
-
-def static_ram(board: Board, spec: FrontendSpec, r: int) -> StaticRam:
+def static_ram(board: Board, spec: FrontendSpec, r: int, ring_samples: int = LEAST_SAMPLES) -> StaticRam:
     """RAM of the application beside arena and stack, on this board behind this front end: as it will be linked."""
     port = port_of(board)
     data = static_data_bytes(spec, r, port.static_bytes or machine_of(board).static_bytes)
+    data += 2 * (ring_samples - LEAST_SAMPLES)  # the shortest ring is in what was calibrated
     return StaticRam(data, dma_bytes(spec, port.dma_bytes))
 
 

@@ -10,7 +10,8 @@ from tinyclap_edge.boards import Board
 from tinyclap_edge.device.memory_plan import DEFAULT_STACK_BYTES
 from tinyclap_edge.errors import DoesNotFit
 from tinyclap_edge.fit.budgets import Budgets
-from tinyclap_edge.fit.cost import CODE, Cost, cost_of, pace_of
+from tinyclap_edge.fit.cost import CODE, Cost, cost_of
+from tinyclap_edge.fit.pace import pace_of
 from tinyclap_edge.fit.space import Found
 
 NEARLY = 0.999  # so that a try at the very edge is not passed over

@@ -20,6 +20,7 @@ from tinyclap_edge.engine.emulate import choose_engine, emulate
 from tinyclap_edge.engine.model_project import NAME, build_image
 from tinyclap_edge.fit.configuration import Configuration
 from tinyclap_edge.fit.plan import Plan, plan_graph
+from tinyclap_edge.fit.ring import LEAST_SAMPLES
 from tinyclap_edge.fit.sample import sample_graph
 from tinyclap_edge.frontend.quantize import input_multiplier
 from tinyclap_edge.labels.pack import LabelPack
@@ -77,11 +78,11 @@ class SampleProject:
 
 def write_sample_project(
     configuration: Configuration, board: Board, isa: str, seed: int, work: Path, labels: int = 4,
-    schedule: str = "auto", static_ram: StaticRam | None = None,
+    schedule: str = "auto", static_ram: StaticRam | None = None, ring_samples: int = LEAST_SAMPLES,
 ) -> SampleProject:  # fmt: skip
     """The whole firmware of a configuration with random weights: project in `work`/firmware, as `export` writes it.
 
-    static_ram: what is known of it, so that its memory is planned as an export's.
+    static_ram, ring_samples: what is known of it, so that its memory is an export's.
     """
     graph = sample_graph(configuration, seed)
     library = generate(graph, work / "c", isa=isa, schedule=schedule)
@@ -94,7 +95,9 @@ def write_sample_project(
         frontend_sources(spec, work / "frontend"), pack.to_bytes(), static_ram=static_ram,
     )  # fmt: skip
     hop = min(spec.frames, max(1, round(1.28 * spec.sample_rate_hz / spec.hop_samples)))
-    config = FirmwareConfig("0.1.0", ENCODER_ID, spec.frontend_id, multiplier, shift, quant.z, hop)
+    config = FirmwareConfig(
+        "0.1.0", ENCODER_ID, spec.frontend_id, multiplier, shift, quant.z, hop, ring_samples=ring_samples
+    )
     write_project(work / "firmware", board, parts, config)
     return SampleProject(work / "firmware", library, graph, pack)
 

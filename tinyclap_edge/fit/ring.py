@@ -17,8 +17,8 @@ from tinyclap_export.graph import Graph
 
 from tinyclap_edge.boards import Board
 from tinyclap_edge.errors import DoesNotFit
-from tinyclap_edge.fit.cost import Pace, frontend_instructions, label_instructions, pace_of
 from tinyclap_edge.fit.instruction_model import Machine, calls_of, machine_of, predict
+from tinyclap_edge.fit.pace import Pace, frontend_instructions, label_instructions, pace_of
 from tinyclap_edge.fit.plan import LAYERS, Plan, plan_graph
 from tinyclap_edge.fit.plan_stream import CONTINUOUS, plan_stream_of
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -35,30 +35,40 @@ class Ring:
     samples: int
     stretch_s: float
 
+    def too_long(self, board: str) -> str:
+        """What an encoder does to the board that no firmware can have; empty otherwise."""
+        if self.samples <= MOST_SAMPLES:
+            return ""
+        return f"the encoder keeps {board} busy for {self.stretch_s:.1f} s at a stretch: no ring of sound lasts as long"
+
 
 def ring_for(graph: Graph, board: Board, spec: FrontendSpec, labels: int, r: int, continuous: bool = False) -> Ring:
     """The ring of an encoder's firmware. graph: the int8 graph that is generated.
 
     DoesNotFit (5) for an encoder that keeps the sound out for longer than any ring lasts.
     """
-    machine, pace = machine_of(board), pace_of(board)
-    plan = plan_stream_of(graph, machine.isa, 1) if continuous else plan_graph(graph, machine.isa)
+    isa = machine_of(board).isa
+    plan = plan_stream_of(graph, isa, 1) if continuous else plan_graph(graph, isa)
+    ring = ring_of_plan(plan, board, spec, labels, r)
+    if too_long := ring.too_long(board.name):
+        raise DoesNotFit(too_long, f"`tinyclap-edge fit --board {board.name}` finds students that keep up")
+    return ring
+
+
+def ring_of_plan(plan: Plan, board: Board, spec: FrontendSpec, labels: int, r: int) -> Ring:
+    """The same of a plan; where nothing lasts as long, `too_long` says so."""
+    machine = machine_of(board)
     busy = longest_stretch(plan, machine) + label_instructions(machine, labels, r)
-    return ring_of(busy + frontend_instructions(machine, spec.n_fft, spec.mel_bins), pace, board, spec)
+    return ring_of(busy + frontend_instructions(machine, spec.n_fft, spec.mel_bins), pace_of(board), spec)
 
 
-def ring_of(instructions: float, pace: Pace, board: Board, spec: FrontendSpec) -> Ring:
+def ring_of(instructions: float, pace: Pace, spec: FrontendSpec) -> Ring:
     """The ring behind which so many instructions run at a stretch: what comes meanwhile, a frame and a hop."""
     stretch_s = instructions * pace.high / pace.clock_hz
     wanted = spec.window_samples + spec.hop_samples + MARGIN * stretch_s * spec.sample_rate_hz
     samples = LEAST_SAMPLES
     while samples < wanted:
         samples *= 2
-    if samples > MOST_SAMPLES:
-        raise DoesNotFit(
-            f"the encoder keeps {board.name} busy for {stretch_s:.1f} s at a stretch: no ring of sound lasts as long",
-            f"`tinyclap-edge fit --board {board.name}` finds students that keep up",
-        )
     return Ring(samples, stretch_s)
 
 

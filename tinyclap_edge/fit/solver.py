@@ -103,16 +103,15 @@ def _described(capacity: Capacity, best: Cost) -> str:
 
 
 def _order(groups: list[Found], curve: AccuracyCurve | None) -> list[list[int]]:
-    """Groups to try together, the dearest wish first: the reference front end, then relaxed in r, mels, hop, rate, window."""
-    if curve is not None:
-        ranked = sorted({round(curve.accuracy(g.window_s), 6) for g in groups}, reverse=True)
-        return [[i for i, g in enumerate(groups) if round(curve.accuracy(g.window_s), 6) == a] for a in ranked]
+    """Groups to try together, the dearest wish first: with a curve the window of the highest accuracy; then the reference
+    front end, relaxed in r, hop, mels, window, rate."""
     reference = groups[0]
 
-    def departures(g: Found) -> tuple[int, ...]:
+    def departures(g: Found) -> tuple[float, ...]:
         a, b = g.frontend, reference.frontend
         return (
-            a.sample_rate_hz != b.sample_rate_hz, abs(g.window_s - _wanted(groups)) > 1e-9, a.mel_bins != b.mel_bins,
+            0.0 if curve is None else -round(curve.accuracy(g.window_s), 6), a.sample_rate_hz != b.sample_rate_hz,
+            curve is None and abs(g.window_s - _wanted(groups)) > 1e-9, a.mel_bins != b.mel_bins,
             g.frontend.hop_samples * b.sample_rate_hz != b.hop_samples * a.sample_rate_hz, g.r != reference.r,
         )  # fmt: skip
 

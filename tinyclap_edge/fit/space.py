@@ -20,9 +20,10 @@ from tinyclap_edge.fit.configuration import (
     least_rows,
     make_frontend,
 )
-from tinyclap_edge.fit.cost import Use, frontend_instructions, label_instructions
+from tinyclap_edge.fit.cost import Use
 from tinyclap_edge.fit.firmware_sizes import pack_bytes, static_data_bytes, table_bytes
 from tinyclap_edge.fit.instruction_model import Machine
+from tinyclap_edge.fit.pace import frontend_instructions, label_instructions
 from tinyclap_edge.fit.rank import PROXY, Capacity
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.students.phinet_config import PhiNetConfig
