@@ -122,7 +122,7 @@ def run_training(training: Training, data: Data, key: str) -> dict[str, Any]:
         "seconds": record["seconds"], "resumed": resume,
         "accuracy": data.examine({name: embed_features(student, x, file.frontend) for name, x in clips.items()}),
     }  # fmt: skip
-    if recipe.refit:
+    if recipe.targets == "raw":
         lesson = prepare(recipe, data.train, run, ALONE, lambda line: None)
         last = sorted((out / "checkpoints").glob("stage*-[0-9]*.pt"))[-1]
         lesson.task.trainee.load_state_dict(torch.load(last, weights_only=True)["average"])

@@ -107,7 +107,7 @@ class Course:
         from tinyclap_edge.distill.settings import with_settings
 
         began = time.process_time()
-        recipe = with_settings(find_recipe("edge"), (f"steps={STEPS}", f"batch={BATCH}", "fade_in=0"))
+        recipe = with_settings(find_recipe("edge"), (f"steps={STEPS}", f"batch={BATCH}"))
         rows: Any = self.rows(shape.frontend.frames)
         run = Run(WORK / "rank", shape.net.arch(), self.data.side, seed=seed, log=lambda line: None)
         task = prepare(recipe, rows, run, ALONE, lambda line: None).task

@@ -226,6 +226,38 @@ def test_a_linear_refit_recovers_a_turned_space() -> None:
     assert np.allclose(again, wanted, atol=1e-3)
 
 
+def test_the_last_layer_of_edge_is_refitted_and_held_out_clips_are_nearer(tmp_path: Path) -> None:
+    result = distill(recipe("edge", "anchors=8", "steps=20"), made_rows(), quietly(tmp_path / "run"))["result"]
+    assert result["refit"]["cosine"] > result["validation"]["cosine"] + 0.01
+
+
+def test_a_refit_that_leads_away_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scramble(head: torch.nn.Linear, *_: object) -> float:
+        with torch.no_grad():
+            head.weight.neg_()
+        return 1.0
+
+    some = ("edge", "anchors=8", "steps=20")
+    plain = distill(recipe(*some, "refit=no"), made_rows(), quietly(tmp_path / "plain"))
+    monkeypatch.setattr("tinyclap_edge.distill.run.refit_head", scramble)
+    said: list[str] = []
+    run = replace(quietly(tmp_path / "scrambled"), log=said.append)
+    scrambled = distill(recipe(*some), made_rows(), run)
+    assert scrambled["result"]["refit"] == {} and any("taken back" in line for line in said)
+    heads = [
+        read_student(tmp_path / name / "student.safetensors").tensors["head.weight"] for name in ("plain", "scrambled")
+    ]
+    assert np.array_equal(*heads) and "refit" not in plain["result"]
+
+
+def test_embeddings_learnt_through_a_head_want_a_last_layer_that_can_be_refitted(tmp_path: Path) -> None:
+    arch = "tinyclap:alpha=0.3,beta=1,t0=3,N=4,wide=40,inner=12"
+    run = replace(quietly(tmp_path / "run"), arch=arch, side=replace(silent_side(), speaks=True))
+    with pytest.raises(UsageError) as caught:
+        distill(recipe("ssondo", "hidden=16"), made_rows(60), run)
+    assert "last layer is not linear" in caught.value.fact
+
+
 def test_a_recipe_that_differs_is_told_by_its_settings_alone() -> None:
     from tinyclap_edge.distill.checkpoint import check_claim
 

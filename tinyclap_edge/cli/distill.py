@@ -123,7 +123,7 @@ def _show(recipe: Recipe) -> dict[str, Any]:
     from tinyclap_edge.distill.recipes import values
 
     result(f"{recipe.name}: {recipe.title}")
-    result(f"learns {recipe.targets} embeddings" + ("; the head is refitted to them at the end" * recipe.refit))
+    result(f"learns {recipe.targets} embeddings" + ("; the last layer is refitted in the end" * recipe.refit))
     for stage in recipe.stages():
         result(f"stage {stage.name}: {stage.steps} steps, rate {stage.learning_rate:g}, trains {stage.trained}")
     table("", ["setting", "value"], [[key, f"{value}"] for key, value in values(recipe)])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from tinyclap_edge.distill.augment import NoiseShapes
 from tinyclap_edge.distill.loop import Step, lean
@@ -19,7 +20,7 @@ from tinyclap_edge.distill.recipes import Recipe
 from tinyclap_edge.distill.rows import Rows, mean_of_units, unit_rows
 from tinyclap_edge.distill.samplers import ClusterBalanced, Order, Sampler, find_clusters
 from tinyclap_edge.distill.space import TextSide, find_classes
-from tinyclap_edge.distill.trainee import Task, Trainee
+from tinyclap_edge.distill.trainee import Task, Trainee, last_layer
 from tinyclap_edge.distill.validate import Classes, validate
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.students.registry import build_student
@@ -66,6 +67,12 @@ def prepare(recipe: Recipe, rows: Rows, run: Run, world: World, say: Callable[[s
     held_out, picks = np.sort(order[:count]), np.sort(order[count:])
     torch.manual_seed(run.seed + 11)
     student = with_global_norms(lean(build_student(run.arch, rows.dim)), world)
+    linear = isinstance(last_layer(student), nn.Linear)
+    if recipe.refit and recipe.targets == "raw" and run.side.speaks and not linear:
+        raise UsageError(
+            f"this student's last layer is not linear, so that {recipe.name} cannot bring it into the teacher's space",
+            "choose a PhiNet, or the recipe edge or tinyclap",
+        )
     drawn = np.sort(np.random.default_rng([run.seed, 13]).permutation(picks)[: getattr(recipe, "anchors", 0)])
     mean, side = np.zeros(rows.dim, np.float32), run.side
     if recipe.targets == "centred" and getattr(recipe, "centre", False) and not run.side.centred:

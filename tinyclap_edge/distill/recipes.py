@@ -34,7 +34,6 @@ class Recipe:
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     targets: ClassVar[str] = "unit"  # what is learnt: 'raw' embeddings, 'unit' ones, or 'centred' unit ones
-    refit: ClassVar[bool] = False  # the head is refitted linearly to the teacher's space, so that text can be compared
 
     steps: int = 4000
     batch: int = 64
@@ -50,12 +49,13 @@ class Recipe:
     clusters: int = 50
     distort: bool = False  # noise, equalisation, level and saturation on the student's input
     clean_share: float = 0.0  # of the clips, with distort: those that are heard as they are
-    fade_in: float = 0.0  # share of the steps over which distortion sets in, from none
+    fade_out: float = 0.0  # share of the steps, the last ones, over which distortion dies away
     mask: float = 0.0  # SpecAugment: widest mask as a share of the axis
     mixup: float = 0.0  # share of clips that are heard together with another one
     validation: int = 256  # clips that are held out to choose the best checkpoint by
     r: int = 128  # dimensions that the student ships with
     reduction: Literal["rotate", "prune"] = "rotate"
+    refit: bool = False  # in the end, the last layer by least squares towards the teacher's embeddings
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU
     compile: bool = False
     checkpoint_every: int = 500
@@ -80,7 +80,7 @@ class Recipe:
 _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("steps", 1, 1e9), ("batch", 2, 1 << 20), ("micro_batch", 0, 1 << 20), ("learning_rate", 0, 10),
     ("warmup", 0, 1), ("weight_decay", 0, 10), ("clip_norm", 1e-6, 1e6), ("average", 0, 1), ("clusters", 1, 1e5),
-    ("mask", 0, 0.9), ("mixup", 0, 1), ("clean_share", 0, 1), ("fade_in", 0, 1), ("validation", 2, 1e5), ("r", 1, 4096), ("checkpoint_every", 1, 1e9),
+    ("mask", 0, 0.9), ("mixup", 0, 1), ("clean_share", 0, 1), ("fade_out", 0, 1), ("validation", 2, 1e5), ("r", 1, 4096), ("checkpoint_every", 1, 1e9),
     ("log_every", 1, 1e9), ("temperature", 1e-3, 1e3), ("dropout", 0, 0.95), ("hidden", 1, 1 << 16),
     ("shared", 1, 1 << 16), ("start_scale", 1e-2, 1e3), ("anchors", 0, 1e6), ("anchor_scale", 1e-2, 1e3),
     ("anchor_weight", 0, 1e3), ("crops", 1, 8), ("consistency", 0, 1e3), ("head_share", 0, 1), ("qat_steps", 0, 1e9),
@@ -116,7 +116,6 @@ class SsondoRecipe(Recipe):
     name: ClassVar[str] = "ssondo"
     title: ClassVar[str] = "embeddings alone through a training-only head, clusters balanced (S-SONDO)"
     targets: ClassVar[str] = "raw"
-    refit: ClassVar[bool] = True
 
     learning_rate: float = 8e-4
     batch: int = 32
@@ -128,6 +127,7 @@ class SsondoRecipe(Recipe):
     loss: Literal["cosine", "infonce", "kl", "l1", "mse"] = "cosine"
     hidden: int = 1280
     dropout: float = 0.2
+    refit: bool = True  # into the teacher's space, where text can be compared
     temperature: float = 0.07  # of infonce
     kl_temperature: float = 1.0
 
@@ -143,13 +143,13 @@ class EncoderKdRecipe(Recipe):
     name: ClassVar[str] = "encoder-kd"
     title: ClassVar[str] = "contrastive or MSE between projections of both encoders (efficient captioning)"
     targets: ClassVar[str] = "raw"
-    refit: ClassVar[bool] = True
 
     learning_rate: float = 5e-4
     schedule: ScheduleName = "exponential"
     optimiser: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 1e-6
     clip_norm: float = 1.0
+    refit: bool = True  # into the teacher's space, where text can be compared
     loss: Literal["contrastive", "mse"] = "contrastive"
     shared: int = 1024
     start_scale: float = 1 / 0.07
@@ -169,6 +169,7 @@ class EdgeRecipe(Recipe):
     average: float = 0.02  # a mean over many more steps lags behind in a short run: 69 instead of 74 % after 600 steps
     distort: bool = True
     clean_share: float = 0.35  # without clean ones rain is taken for static: distorted, they are alike
+    refit: bool = True  # what a short training leaves undone in the last layer has a closed form
     anchors: int = 2048  # stored embeddings whose ranking the student learns beside its own
     anchor_scale: float = 15.0
     anchor_weight: float = 1.0

@@ -153,11 +153,10 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
     result: dict[str, Any] = {"validation": lesson.look()}
     picks = np.sort(np.random.default_rng([run.seed, 17]).permutation(task.picks)[:_BASIS_CLIPS])
     audio = embed_features(student, rows.features(picks), rows.spec)
-    if recipe.refit and side.speaks:
-        wanted = unit_rows(rows.embeddings(picks))
-        finite = np.isfinite(wanted).all(1)
-        result["refitted cosine"] = round(refit_head(last_layer(student), audio[finite], wanted[finite]), 5)
-        say(f"head refitted to the teacher's space: cosine {result['refitted cosine']:.4f} on training clips")
+    known = side.speaks or recipe.targets != "raw"  # raw embeddings are learnt by a head that the student will not have
+    head = last_layer(student)
+    if recipe.refit and known and isinstance(head, torch.nn.Linear):
+        result["refit"] = _refit(head, lesson, audio, picks, say)
         audio = embed_features(student, rows.features(picks), rows.spec)
     card = {"distilled": {"recipe": recipe_dict(recipe), "seed": run.seed, "teacher": asdict(rows.source), **result}}
     card["distilled"]["teacher"].pop("path")
@@ -173,6 +172,26 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
     result["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     say(f"written: {path}")
     return result
+
+
+def _refit(
+    head: torch.nn.Linear, lesson: Lesson, audio: np.ndarray, picks: np.ndarray, say: Callable[[str], None]
+) -> dict[str, float]:
+    """The last layer towards the teacher's embeddings of `picks`, of which audio (picks, dim) are the student's. Where
+    the student has learnt that very space and held-out clips are no nearer to it afterwards, nothing is changed."""
+    task, before = lesson.task, lesson.look()
+    kept = {name: value.clone() for name, value in head.state_dict().items()}
+    wanted = unit_rows(task.wanted(task.rows.embeddings(picks)).cpu().numpy())
+    finite = np.isfinite(wanted).all(1)
+    found = {"cosine on training clips": round(refit_head(head, audio[finite], wanted[finite]), 5)}
+    say(f"last layer refitted: cosine {found['cosine on training clips']:.4f} on training clips")
+    if task.recipe.targets != "raw":
+        found |= (after := lesson.look())
+        if after["cosine"] < before["cosine"]:
+            say(f"held-out clips: cosine {after['cosine']:.4f}, it was {before['cosine']:.4f}: taken back")
+            head.load_state_dict(kept)
+            return {}
+    return found
 
 
 def _for_int8(

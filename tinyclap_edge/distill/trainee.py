@@ -119,9 +119,10 @@ class Task:
         return F.normalize(x - self.mean, dim=-1) if self.recipe.targets == "centred" else x
 
     def distortion(self, step: int) -> AugmentConfig:
-        """How a step distorts: more and more clips while it fades in, then all but the clean share."""
-        fade = self.recipe.fade_in * self.recipe.steps
-        return AugmentConfig(clean_share=max(self.recipe.clean_share, 1 - (step + 1) / fade if fade else 0.0))
+        """How a step distorts: all but the clean share, and ever fewer clips while distortion dies away."""
+        recipe = self.recipe
+        fading = max(0.0, 1 - (recipe.steps - step - 1) / (recipe.fade_out * recipe.steps)) if recipe.fade_out else 0.0
+        return AugmentConfig(clean_share=recipe.clean_share + (1 - recipe.clean_share) * fading)
 
     def batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's slice of a step: log-mels (views, k, frames, mels) in dB and wanted embeddings (k, dim)."""
