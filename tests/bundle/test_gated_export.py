@@ -17,7 +17,9 @@ from tinyclap_edge.bundle.export import ExportRequest, export_bundle
 from tinyclap_edge.bundle.gating import keep_shut
 from tinyclap_edge.bundle.golden import Stages
 from tinyclap_edge.bundle.read import Bundle, open_bundle
-from tinyclap_edge.bundle.run import prepare
+from tinyclap_edge.bundle.run import HostReady, prepare
+from tinyclap_edge.device.link_port import open_link
+from tinyclap_edge.device.serial_board import HostBoard
 from tinyclap_edge.device.targets import emulator_target
 from tinyclap_edge.errors import UsageError
 from tinyclap_edge.frontend.spec import FrontendSpec
@@ -79,6 +81,16 @@ def test_silence_runs_no_encoder_and_an_event_is_still_found(emulated, tmp_path:
         np.where(np.arange(len(pack.names)) == siren, best // 2, 32767).astype(np.int16),
     )  # fmt: skip
     assert heard(eager, stages.scores) == heard(eager, ungated.scores) == ["police siren"]
+
+
+def test_status_counts_the_windows_on_which_the_gate_stayed_shut(gated: Bundle, tmp_path: Path) -> None:
+    host = prepare(gated, "host", tmp_path)
+    assert isinstance(host, HostReady) and host.image is not None
+    shut = int((host.run(stream())[0].embeddings == gated.pipeline().output_quant.z).all(1).sum())
+    with HostBoard(host.image, tmp_path, stream()) as board, open_link(board.port) as link:
+        link.hello()
+        status = next(s for _ in range(1000) if (s := link.status()).windows == 8)
+    assert 0 < shut < 8 and status.shut_windows == shut
 
 
 def windows_of(bundle: Bundle, pcm: np.ndarray) -> np.ndarray:
