@@ -168,9 +168,10 @@ class BoardStream:
 
 
 @cache
-def application_image(name: str) -> Path:
+def application_image(name: str, microphone: str | None = None) -> Path:
     """The whole application with the small encoder and the real label code, with a board's own port; once a process."""
     root, board = Path(tempfile.mkdtemp(prefix="tce-bare-")), find_board(name)
+    board = with_microphone(board, microphone) if microphone else board
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     folders = write_parts(root / "parts")
     parts = FirmwareParts(folders["encoder"], ARENA, 0, folders["frontend"], pack(3).to_bytes())

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from device.fake_firmware import ENCODER_ID, FRONTEND_ID
 from emulator.bare_boards import BoardStream, ProbedBoard, application_image
+from pdm_reference import decimate
 from serial_boards import lines_of, pack
 
+from tinyclap_edge.device.emulator.pdm import Modulator
 from tinyclap_edge.device.link import Link
 from tinyclap_edge.device.link_labels import pull, push
 
@@ -35,6 +37,17 @@ def test_windows_of_the_microphone_are_those_of_the_reference(board: ProbedBoard
     board.hear(PCM)
     said = [line for line in board.line.said.decode("ascii").splitlines() if line.startswith("W ")]
     wanted = lines_of(PCM, pack(3))
+    assert len(wanted) > 30 and said == wanted
+
+
+def test_windows_of_a_pdm_microphone_are_those_of_its_decimated_sound() -> None:
+    board = ProbedBoard(application_image("stm32f4", "pdm"), "stm32f4")
+    board.power_up()
+    board.run_for(0.2)
+    board.line.said.clear()
+    board.hear(PCM)
+    said = [line for line in board.line.said.decode("ascii").splitlines() if line.startswith("W ")]
+    wanted = lines_of(decimate(Modulator().bits(PCM)), pack(3))
     assert len(wanted) > 30 and said == wanted
 
 
