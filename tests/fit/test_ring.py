@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tinyclap_edge.boards import find_board
-from tinyclap_edge.fit.configuration import Configuration
+from tinyclap_edge.fit.configuration import Configuration, parse_configuration
 from tinyclap_edge.fit.instruction_model import machine_of, predict
 from tinyclap_edge.fit.pace import pace_of
 from tinyclap_edge.fit.plan import LAYERS, ROWS, plan_graph
@@ -60,3 +60,19 @@ def test_an_encoder_that_keeps_the_sound_out_for_longer_than_any_ring_is_refused
     pace = pace_of(BOARD)
     ring = ring_of(20 * pace.clock_hz, pace, FrontendSpec())
     assert "busy for 30.0 s" in ring.too_long("stm32f4") and not ring_of(1, pace, FrontendSpec()).too_long("stm32f4")
+
+
+def test_an_encoder_of_kernels_that_no_fit_has_gets_a_ring_all_the_same() -> None:
+    """Channels that training left dead turn a gate into a plain product: an export of that must not ask for a calibration."""
+    configuration = parse_configuration(
+        "phinet:alpha=0.2,t0=2,N=4,se=1,hswish=0,padding=same;mels=32,window_s=0.64,r=20"
+    )
+    plan = plan_graph(sample_graph(configuration), "portable")
+    kernels = {"tce_mul_channels_s8": "tce_mul_s8", "tce_mean_add_s8": "tce_mean_add_s8"}
+    work = tuple(
+        replace(w, step=replace(w.step, kernels=tuple(kernels.get(k, k) for k in w.step.kernels))) for w in plan.work
+    )
+    known, other = (
+        sum(predict(p, machine_of(find_board("rp2040"))).values()) for p in (plan, replace(plan, work=work))
+    )
+    assert known < other < 3 * known

@@ -202,6 +202,15 @@ _ANY_CORE: dict[str, Callable[[Shape], Terms]] = {
 }
 
 
+# What a calibration must hold, on a core where it occurs.
+MODELLED = {kernel.partition(" ")[0] for kernel, _ in TERMS} | {
+    *_ANY_CORE,
+    "tce_add_s8",
+    "tce_mean_finish_s8",
+    "schedule",
+}
+
+
 def terms_of(kernel: str, isa: str, shape: Shape) -> Terms:
     """The terms of one call of a kernel (a key of TERMS); kernels without an entry pass once over their elements."""
     return TERMS.get((kernel, isa), _ANY_CORE.get(kernel, _linear))(shape)
