@@ -168,7 +168,8 @@ class EdgeRecipe(Recipe):
 
     average: float = 0.02  # a mean over many more steps lags behind in a short run: 69 instead of 74 % after 600 steps
     distort: bool = True
-    clean_share: float = 0.35  # without clean ones rain is taken for static: distorted, they are alike
+    clean_share: float = 0.7  # without clean ones rain is taken for static: distorted, they are alike
+    fade_out: float = 0.4
     refit: bool = True  # what a short training leaves undone in the last layer has a closed form
     anchors: int = 2048  # stored embeddings whose ranking the student learns beside its own
     anchor_scale: float = 15.0

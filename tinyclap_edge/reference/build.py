@@ -2,7 +2,8 @@
 
     build(Path("runs/reference"), out=Path("tinyclap_edge/models/reference"))
 
-Step counts are fixed, never wall time; a killed run continues where it was. On two cores it takes about an hour and forty minutes.
+Step counts are fixed, never wall time; a killed run continues where it was. On two quiet cores it takes about an
+hour and fifty minutes.
 """
 
 from __future__ import annotations

