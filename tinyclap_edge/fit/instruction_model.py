@@ -20,8 +20,8 @@ from tinyclap_edge.fit.plan import Plan, Work
 
 CALIBRATION = Path(__file__).with_name("calibration.json")
 SCHEDULE = "schedule"  # the variant of what decides which row comes next
-# Of kernels that no network of `fit` has, only encoders that come from elsewhere, or lost channels: plain C, on the safe side.
-UNCALIBRATED = {"call": 300.0, "element": 64.0, "product": 8.0}
+# Of kernels that no network of `fit` has, only encoders that come from elsewhere, or lost channels: plain C on an M0+.
+UNCALIBRATED = {"call": 300.0, "element": 160.0, "product": 12.0}
 
 
 @dataclass(frozen=True)
