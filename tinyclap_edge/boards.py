@@ -49,7 +49,7 @@ ISA = [
     "mac16",
     "pie",
 ]
-USES = ("code", "labels", "arena", "data", "dma", "ram_code")
+USES = ("code", "labels", "arena", "data", "dma", "ram_code", "label_ram")
 UNICORN_MODELS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32")
 QEMU_MACHINES = ("netduinoplus2", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "virt")
 TIERS = {
