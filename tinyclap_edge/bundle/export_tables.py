@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 def drift_table(
     request: ExportRequest, encoder: Encoder, calibration: Calibration, behind: Step | None = None
 ) -> list[dict[str, Any]]:
-    """teacher → float → reduced → int8, as cosines on the calibration windows. behind: one more step, of a stream."""
+    """teacher → float → reduced → int8, as cosines on the calibration windows. behind: one more step, of a stream.
+
+    The teacher's embeddings of these windows are the reference teacher's, in the space of the students that ship: one
+    that was distilled from a store has another teacher, or another mean, and its table begins with itself.
+    """
     student = request.student
     x = calibration.network_input(student.frontend)
     full = np.asarray(run_float(student_graph(student), x))
@@ -34,7 +38,9 @@ def drift_table(
     quant = end_quant(encoder.graph, encoder.graph.inputs[0])
     codes = np.clip(np.rint(x[..., 0] / quant.s) + quant.z, -128, 127).astype(np.int8)
     int8 = dequantized(encoder.graph, embed_int8(encoder.graph, codes))
-    first = [] if calibration.teacher is None else [step("teacher", "float", calibration.teacher, full)]
+    taught = student.teacher == "reference" and not student.store
+    heard = calibration.teacher if taught else None
+    first = [] if heard is None else [step("teacher", "float", heard, full)]
     steps = [
         *first,
         step("float", f"reduced to {request.r}", full, reduced @ matrix),
