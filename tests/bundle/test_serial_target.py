@@ -86,7 +86,7 @@ def ready(replay: FakeReplay, folder: Path = Path(), port: str = "/dev/ttyACM0")
     pipeline = SimpleNamespace(run=lambda pcm: Stages(WANTED.embeddings[: len(pcm)], WANTED.scores[: len(pcm)]))
     spec = SimpleNamespace(frames=FRAMES)
     bundle = SimpleNamespace(
-        board=find_board("stm32f4"), manifest=manifest, spec=spec, folder=folder, pipeline=lambda: pipeline
+        board=find_board("stm32f4"), manifest=manifest, spec=spec, folder=folder, pipeline=lambda: pipeline, stream=None
     )
     made = FakeReady(bundle, "serial", engine="serial", port=port)  # type: ignore[arg-type]
     object.__setattr__(made, "replay", replay)

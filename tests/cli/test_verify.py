@@ -34,7 +34,7 @@ def test_the_one_file_of_an_export_is_verified_as_its_directory(exports) -> None
         (("--fail-above", "2%"), ("--baseline",)),
         (("--baseline", "{file}", "--fail-above", "2"), ("write --fail-above 2%",)),
         (("--baseline", "nothing.json"), ("no file nothing.json", "measure a new baseline")),
-        (("--baseline", "{file}"), ("schema None",)),
+        (("--baseline", "{file}"), ("is no file of `bench --json-path`",)),
         (("--junit-path", "no/such/j.xml"), ("--junit-path", "no/such")),
         (("--action-path", "no/such/a.json"), ("--action-path", "no/such")),
     ],

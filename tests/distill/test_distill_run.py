@@ -258,6 +258,15 @@ def test_embeddings_learnt_through_a_head_want_a_last_layer_that_can_be_refitted
     assert "last layer is not linear" in caught.value.fact
 
 
+def test_one_embedding_for_every_clip_leaves_the_last_layer_as_it_is() -> None:
+    from tinyclap_edge.distill.space import refit_head
+
+    head = torch.nn.Linear(6, 4)
+    kept = head.weight.clone()
+    assert np.isfinite(refit_head(head, np.ones((9, 4), np.float32), np.ones((9, 4), np.float32)))
+    assert torch.equal(head.weight, kept)
+
+
 def test_a_recipe_that_differs_is_told_by_its_settings_alone() -> None:
     from tinyclap_edge.distill.checkpoint import check_claim
 

@@ -25,7 +25,7 @@ from tinyclap_edge.distill.processes import World, join, leave
 from tinyclap_edge.distill.recipes import Recipe, Stage
 from tinyclap_edge.distill.report import write_report
 from tinyclap_edge.distill.rows import Rows, unit_rows
-from tinyclap_edge.distill.space import embed_features, refit_head, student_file
+from tinyclap_edge.distill.space import embed_features, refit_head, settles, student_file
 from tinyclap_edge.distill.tracking import Tracker, environment, recipe_dict, write_json
 from tinyclap_edge.distill.trainee import last_layer
 from tinyclap_edge.errors import UsageError
@@ -153,9 +153,10 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
     result: dict[str, Any] = {"validation": lesson.look()}
     picks = np.sort(np.random.default_rng([run.seed, 17]).permutation(task.picks)[:_BASIS_CLIPS])
     audio = embed_features(student, rows.features(picks), rows.spec)
-    known = side.speaks or recipe.targets != "raw"  # raw embeddings are learnt by a head that the student will not have
     head = last_layer(student)
-    if recipe.refit and known and isinstance(head, torch.nn.Linear):
+    # raw embeddings are learnt through a head that the student will not have: to speak it must be refitted
+    if recipe.refit and (side.speaks if recipe.targets == "raw" else settles(head, len(picks))):
+        assert isinstance(head, torch.nn.Linear)
         result["refit"] = _refit(head, lesson, audio, picks, say)
         audio = embed_features(student, rows.features(picks), rows.spec)
     card = {"distilled": {"recipe": recipe_dict(recipe), "seed": run.seed, "teacher": asdict(rows.source), **result}}

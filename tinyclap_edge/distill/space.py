@@ -25,6 +25,7 @@ from tinyclap_edge.students.file import StudentFile
 
 _PROMPT = "this is the sound of {}"
 _MOST_CLASSES = 2000
+_CLIPS_AN_ENTRY = 4
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ def refit_head(head: nn.Linear, audio: np.ndarray, wanted: np.ndarray, ridge: fl
     a, t = audio.astype(np.float64), wanted.astype(np.float64)
     centre, middle = a.mean(0), t.mean(0)
     moment = (a - centre).T @ (a - centre)
+    if not np.trace(moment) > 0:  # every clip has one embedding: there is nothing to fit
+        return float((_unit(a) * _unit(t)).sum(1).mean())
     moment += ridge * np.trace(moment) / len(moment) * np.eye(len(moment))
     matrix = np.linalg.solve(moment, (a - centre).T @ (t - middle))  # (dim, teacher's dim)
     with torch.no_grad():
@@ -153,6 +156,11 @@ def refit_head(head: nn.Linear, audio: np.ndarray, wanted: np.ndarray, ridge: fl
         head.bias = nn.Parameter((fold @ b + shift).to(head.bias))
         head.out_features = head.weight.shape[0]
     return float((_unit(a @ matrix + middle - centre @ matrix) * _unit(t)).sum(1).mean())
+
+
+def settles(head: nn.Module, clips: int) -> bool:
+    """Whether least squares say anything of this last layer: it is linear, and there are clips enough for its entries."""
+    return isinstance(head, nn.Linear) and clips >= _CLIPS_AN_ENTRY * head.in_features
 
 
 def tensors_of(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

@@ -57,10 +57,15 @@ class Machine:
         return sum(costs.get(name, 0.0) * value for name, value in terms.items())
 
     def _nearest(self, variant: str) -> dict[str, float]:
-        """The same kernel with another store, where this one was not calibrated. TinyclapError for one that must be."""
-        kernel = variant.rpartition(" ")[0]
-        found = next((v for v in sorted(self.instructions) if v.rpartition(" ")[0] == kernel), None)
-        if found is None and kernel.partition(" ")[0] not in MODELLED:
+        """The same kernel with another store, or with another stride (that only encoders from elsewhere have), where this
+        one was not calibrated. TinyclapError for a kernel that must be."""
+        kernel, store = variant.rsplit(" ", 1) if " " in variant else (variant, "")
+        name, known = variant.partition(" ")[0], sorted(self.instructions)
+        found = next((v for v in known if v.rpartition(" ")[0] == kernel), None)
+        alike = [v for v in known if v.partition(" ")[0] == name]
+        if found is None and alike:
+            found = max(alike, key=lambda v: (v.endswith(" " + store), v))
+        if found is None and name not in MODELLED:
             return UNCALIBRATED
         if found is None:
             raise TinyclapError(f"the instruction model has no {variant} on {self.isa}", "run `make calibrate`")

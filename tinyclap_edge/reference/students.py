@@ -18,7 +18,7 @@ from tinyclap_edge.distill.loop import TrainConfig, lean, train
 from tinyclap_edge.distill.losses import cosine_distillation_loss, similarity_distillation_loss
 from tinyclap_edge.distill.noise import NOISE_LEVEL_DB
 from tinyclap_edge.distill.samplers import Order
-from tinyclap_edge.distill.space import embed_features, refit_head
+from tinyclap_edge.distill.space import embed_features, refit_head, settles
 from tinyclap_edge.distill.trainee import last_layer
 from tinyclap_edge.frontend.spec import FrontendSpec
 from tinyclap_edge.reference.config import BuildConfig, StudentRecipe
@@ -98,8 +98,9 @@ def train_student(
         weight_decay=1e-4,
     )
     student.load_state_dict(train(student, loss, training, checkpoint=checkpoint, log=log, title=recipe.name))
-    cosine = refit_last_layer(student, pool, targets.numpy(), config.seed)
-    log(f"{recipe.name}: last layer refitted, cosine {cosine:.4f} on clips as they are")
+    if settles(last_layer(student), len(targets)):
+        cosine = refit_last_layer(student, pool, targets.numpy(), config.seed)
+        log(f"{recipe.name}: last layer refitted, cosine {cosine:.4f} on clips as they are")
     weights = student.state_dict()
     save_checkpoint(final, {"model": weights})
     return weights
