@@ -214,6 +214,16 @@ def test_long_clips_are_cropped_anew_for_every_view() -> None:
     assert not torch.equal(x[0], x[1])
 
 
+def test_distortion_dies_away_over_the_last_share_of_the_steps() -> None:
+    from tinyclap_edge.distill.lesson import prepare
+    from tinyclap_edge.distill.processes import ALONE
+
+    wanted = recipe("edge", "steps=10", "clean_share=0.5", "fade_out=0.4", "anchors=8")
+    task = prepare(wanted, made_rows(60), quietly(Path("unused")), ALONE, lambda line: None).task
+    heard_clean = [task.distortion(step).clean_share for step in range(10)]
+    assert heard_clean == pytest.approx([0.5] * 6 + [0.625, 0.75, 0.875, 1.0])
+
+
 def test_a_linear_refit_recovers_a_turned_space() -> None:
     from tinyclap_edge.distill.space import refit_head
 

@@ -157,7 +157,7 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
     # raw embeddings are learnt through a head that the student will not have: to speak it must be refitted
     if recipe.refit and (side.speaks if recipe.targets == "raw" else settles(head, len(picks))):
         assert isinstance(head, torch.nn.Linear)
-        result["refit"] = _refit(head, lesson, audio, picks, say)
+        result["refit"] = _refit(head, lesson, result["validation"]["cosine"], audio, picks, say)
         audio = embed_features(student, rows.features(picks), rows.spec)
     card = {"distilled": {"recipe": recipe_dict(recipe), "seed": run.seed, "teacher": asdict(rows.source), **result}}
     card["distilled"]["teacher"].pop("path")
@@ -176,11 +176,12 @@ def finish(recipe: Recipe, lesson: Lesson, run: Run, say: Callable[[str], None])
 
 
 def _refit(
-    head: torch.nn.Linear, lesson: Lesson, audio: np.ndarray, picks: np.ndarray, say: Callable[[str], None]
-) -> dict[str, float]:
+    head: torch.nn.Linear, lesson: Lesson, before: float, audio: np.ndarray, picks: np.ndarray,
+    say: Callable[[str], None],
+) -> dict[str, float]:  # fmt: skip
     """The last layer towards the teacher's embeddings of `picks`, of which audio (picks, dim) are the student's. Where
-    the student has learnt that very space and held-out clips are no nearer to it afterwards, nothing is changed."""
-    task, before = lesson.task, lesson.look()
+    the student has learnt that very space and held-out clips are farther from it than `before`, nothing is changed."""
+    task = lesson.task
     kept = {name: value.clone() for name, value in head.state_dict().items()}
     wanted = unit_rows(task.wanted(task.rows.embeddings(picks)).cpu().numpy())
     finite = np.isfinite(wanted).all(1)
@@ -188,8 +189,8 @@ def _refit(
     say(f"last layer refitted: cosine {found['cosine on training clips']:.4f} on training clips")
     if task.recipe.targets != "raw":
         found |= (after := lesson.look())
-        if after["cosine"] < before["cosine"]:
-            say(f"held-out clips: cosine {after['cosine']:.4f}, it was {before['cosine']:.4f}: taken back")
+        if after["cosine"] < before:
+            say(f"held-out clips: cosine {after['cosine']:.4f}, it was {before:.4f}: taken back")
             head.load_state_dict(kept)
             return {}
     return found
